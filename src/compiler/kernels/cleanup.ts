@@ -1,9 +1,9 @@
 import { capturedBy, GraphView, liveNodes, type Node, readsOf, type Tensor } from '../../onnx/index.ts';
 
-/** Nodes whose results take an output's name themselves, where an `Identity` would only copy them to it. */
+/** Removes each `Identity` that only copies a result to an output: the result takes the output's name. */
 export function withoutCopies(nodes: readonly Node[], outputs: readonly string[]): Node[] {
   const view = new GraphView({ nodes }, { named: outputs });
-  // What a subgraph reads it reads by name.
+  // Subgraphs read outer values by name, so these names stay.
   const fixed = new Set(nodes.flatMap(capturedBy));
   const names = new Map<string, string>();
   const copies = new Set<Node>();
@@ -21,7 +21,7 @@ export function withoutCopies(nodes: readonly Node[], outputs: readonly string[]
     .map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) }));
 }
 
-/** Removes the nodes and initializers that no output depends on: ONNX Runtime would run them all the same. */
+/** Removes the nodes and initializers that no output depends on, because ONNX Runtime would run them. */
 export function prune(
   graph: { nodes: Node[]; readonly initializers: Map<string, Tensor> },
   outputs: readonly string[],

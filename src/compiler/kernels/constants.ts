@@ -1,6 +1,6 @@
 import type { GraphBuilder, Node, Tensor } from '../../onnx/index.ts';
 
-/** Places a node's outputs as constants instead of the node, where all of them are known. @returns whether they are */
+/** Replaces a node by constants if all of its outputs are known. @returns whether they are */
 export function placeConstants(b: GraphBuilder, node: Node, constants: ReadonlyMap<string, Tensor>): boolean {
   const outputs = node.outputs.filter((name) => name !== '');
   if (!outputs.every((name) => constants.has(name))) return false;

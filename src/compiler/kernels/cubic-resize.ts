@@ -11,16 +11,16 @@ import {
 } from '../../onnx/index.ts';
 
 /**
- * Places a cubic `Resize` as products with matrices, if its sizes are known. ONNX Runtime's optimizer moves transposes past the
- * operator, and then has no kernel for what results; position embeddings that are interpolated meet that, once they are no
- * constants.
+ * Replaces a cubic `Resize` of known sizes by matrix products. ONNX Runtime's optimizer moves transposes past the
+ * operator and then has no kernel for the result. This happens to interpolated position embeddings when they are not
+ * constant.
  *
- * @returns whether it was placed
+ * @returns whether it was replaced
  */
 export function placeCubicResize(b: GraphBuilder, node: Node, constants: ReadonlyMap<string, Tensor>): boolean {
   const attributes = plainAttributes(node);
   if (node.op !== 'Resize' || node.domain !== '' || attributes.mode !== 'cubic') return false;
-  // A constant that is extrapolated with is no product.
+  // Extrapolation with a constant is not a product.
   if (attributes.coordinate_transformation_mode === 'tf_crop_and_resize') return false;
   const [x, , scales, sizes] = node.inputs;
   const isStretched = (attributes.keep_aspect_ratio_policy ?? 'stretch') === 'stretch';

@@ -8,16 +8,16 @@ import {
   type Value,
 } from '../../onnx/index.ts';
 
-/** A convolution that takes its neighbours in: zeros put around its input, a normalization by fixed statistics of its result. */
+/** A convolution that absorbs its neighbours: zero padding of its input, and a normalization of its result by fixed statistics. */
 export interface Folding {
   readonly pad?: { readonly node: Node; readonly amounts: readonly number[] };
   readonly norm?: Node;
 }
 
 /**
- * The convolutions of a graph that can take neighbours in, which nobody else reads.
+ * The convolutions of a graph that can absorb neighbours that no other node reads.
  *
- * @param free whether a node may be taken apart; a normalization's statistics must then be fixed
+ * @param free whether a node may be replaced; a normalization's statistics must then be fixed
  */
 export function findFoldings(view: GraphView, free: (node: Node) => boolean): ReadonlyMap<Node, Folding> {
   const isFixedNorm = ({ op, domain, inputs, attributes, outputs: [, ...more] }: Node) =>
@@ -40,7 +40,7 @@ export function findFoldings(view: GraphView, free: (node: Node) => boolean): Re
   return foldings;
 }
 
-/** The zeros that a `Pad` puts around a map, as a convolution's pads; undefined where it does anything else. */
+/** The zeros that a `Pad` puts around a map, as a convolution's pads; undefined for any other padding. */
 function zerosAround({ op, inputs, attributes }: Node, conv: Node, view: GraphView): readonly number[] | undefined {
   if (op !== 'Pad' || inputs[3] || (attributes.mode?.value ?? 'constant') !== 'constant') return undefined;
   const { auto_pad = 'NOTSET' } = plainAttributes(conv);
@@ -53,7 +53,7 @@ function zerosAround({ op, inputs, attributes }: Node, conv: Node, view: GraphVi
   return [...amounts.slice(2, rank), ...amounts.slice(rank + 2)];
 }
 
-/** The convolution alone, of which the result is what its neighbours and it gave. */
+/** One convolution with the same result as the convolution and its neighbours. */
 export function fold(b: GraphBuilder, conv: Node, { pad, norm }: Folding): Node {
   const padded = pad ? withPads(conv, pad.node, pad.amounts) : conv;
   return norm ? withNorm(b, padded, norm) : padded;
@@ -71,8 +71,8 @@ function withPads(conv: Node, pad: Node, amounts: readonly number[]): Node {
 }
 
 /**
- * (x ∗ w + c − μ)·k + β = x ∗ (w·k) + (c − μ)·k + β with k = γ/√(σ² + ε): products over weights in place of passes over maps, of
- * which the gradients follow by themselves.
+ * (x ∗ w + c − μ)·k + β = x ∗ (w·k) + (c − μ)·k + β with k = γ/√(σ² + ε): products over weights instead of passes over maps.
+ * Their gradients follow automatically.
  */
 function withNorm(b: GraphBuilder, conv: Node, norm: Node): Node {
   const [scale, shift, mean, variance] = norm.inputs.slice(1).map((name) => b.value(name));

@@ -2,10 +2,13 @@ import { type GraphBuilder, isStatic, product, type Value } from '../../onnx/ind
 import { type AdjointCall, family, type Lowering } from './lowering.ts';
 import { eachOfBatch } from './scan.ts';
 
-/** Elements of a sample from which on a loop over the samples costs less than the passes over memory that it saves. */
+/** With this many elements per sample, a loop over the samples costs less than the passes over memory that it saves. */
 const MANY_ELEMENTS = 2 ** 15;
 
-/** With u = x/√2: ∂x = ∂y·(Φ(x) + x·φ(x)) = ∂y·((1 + erf u)/2 + u/(√π·exp u²)). What a hard sigmoid bounds is between 0 and 1 as it is. */
+/**
+ * With u = x/√2: ∂x = ∂y·(Φ(x) + x·φ(x)) = ∂y·((1 + erf u)/2 + u/(√π·exp u²)). The hard sigmoid computes (1 + erf u)/2, which never
+ * exceeds its bounds.
+ */
 function written(b: GraphBuilder, x: Value, dy: Value): Value {
   const u = b.mul(x, Math.SQRT1_2);
   const cumulative = b.hardSigmoid(b.erf(u), 0.5, 0.5);
@@ -16,7 +19,7 @@ function written(b: GraphBuilder, x: Value, dy: Value): Value {
 const LOWERINGS: readonly Lowering<AdjointCall>[] = [
   {
     name: 'by-sample',
-    // Next to an axis of one, numbers are seen in another shape, which is a node of its own that no loop may share with another.
+    // If the last axis is 1, constants are reshaped by a node of their own, and loops cannot share it.
     applies: ({ inputs: [x] }) => x.shape.length > 1 && x.shape.at(-1) !== 1,
     suits: ({ inputs: [x], machine }) => {
       const sample = x.shape.slice(1);

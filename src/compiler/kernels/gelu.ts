@@ -5,7 +5,7 @@ const x = any('x');
 /** 1 + erf(x/√2) */
 const twiceCumulative = op('Add', op('Erf', either(op('Div', x, Math.SQRT2), op('Mul', x, Math.SQRT1_2))), 1);
 
-/** x/2·(1 + erf(x/√2)), in one order or another */
+/** x/2·(1 + erf(x/√2)), in either order */
 const GELU = either(
   op('Mul', op('Mul', x, twiceCumulative), 0.5),
   op('Mul', op('Mul', x, 0.5), twiceCumulative),
@@ -17,10 +17,10 @@ const RULES = [
 ];
 
 /**
- * The Gaussian error linear units that exporters write out, by the node that ends each: as one operator they keep x for the gradient, and
- * not four maps of its size.
+ * The Gaussian error linear units that exporters write out, by their last node. A single operator keeps only x for the gradient,
+ * instead of four maps of its size.
  *
- * @param free whether a node may be taken apart
+ * @param free whether a node may be replaced
  */
 export const findGelus = (view: GraphView, free: (node: Node) => boolean): ReadonlyMap<Node, Node> =>
   applyRules(RULES, view, free);

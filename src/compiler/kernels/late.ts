@@ -2,8 +2,9 @@ import { type GraphBuilder, isStatic, type Shape, type Value } from '../../onnx/
 import { family, type Lowering } from './lowering.ts';
 
 /**
- * x as it is, by an operator that copies nothing and needs the trigger: `Reshape` to its own shape, of which the first axis is read off the
- * trigger or, where they are not of a size, has zero times the trigger's added to it.
+ * x, unchanged, through an operator that copies nothing and needs the trigger: a `Reshape` to x's own shape. The first axis is read from
+ * the
+ * trigger if both have the same; otherwise it is x's own plus zero times the trigger's.
  */
 export function bindLate<S extends Shape>(b: GraphBuilder, x: Value<S>, trigger: Value): Value<S> {
   const [batch, ...rest] = x.shape;
@@ -16,15 +17,15 @@ export function bindLate<S extends Shape>(b: GraphBuilder, x: Value<S>, trigger:
 }
 
 /**
- * x of a known shape as it is, by an operator that copies nothing and that ONNX Runtime moves no `Transpose` past: it would move one behind each
- * of its readers, and so make it several.
+ * x of a known shape, unchanged, through an operator that copies nothing and that ONNX Runtime moves no `Transpose` past: it would move one
+ * behind each reader and so multiply it.
  *
- * @param trigger any value whose first axis is not known when compiling
+ * @param trigger any value whose first axis is unknown at compile time
  */
 export function heldInPlace<S extends readonly number[]>(b: GraphBuilder, x: Value<S>, trigger: Value): Value<S> {
   const batch = b.slice(b.shapeOf(trigger), 0, 0, 1);
   const zero = b.sub(batch, batch);
-  // All sizes, since a single one would be found out to follow from the others.
+  // All sizes, because ONNX Runtime would derive a single one from the others.
   return b.emit('Reshape', [x, b.add(b.ints(x.shape), zero)], [x])[0];
 }
 

@@ -23,9 +23,9 @@ interface LowerOptions {
 }
 
 /**
- * Replaces every adjoint node of the builder's graph by standard operators (and `com.microsoft` ones of the stock build).
+ * Replaces every adjoint node of the builder's graph by standard operators (and `com.microsoft` operators of the stock build).
  *
- * @param keep values that are to keep their names, such as the graph's outputs
+ * @param keep values that keep their names, such as the graph's outputs
  */
 export function lower(b: GraphBuilder, keep: readonly string[], options: LowerOptions = {}): void {
   const { choose = preferred, machine = {} } = options;
@@ -34,7 +34,7 @@ export function lower(b: GraphBuilder, keep: readonly string[], options: LowerOp
   const kept = new Set(keep);
   const named = new Map<string, string>();
   b.nodes = [];
-  /** A subgraph, lowered; its reads from outside have the new names. */
+  /** A subgraph, lowered; it reads outer values by their new names. */
   const inside = (graph: Graph): Graph => {
     const { nodes } = b.within(() => {
       b.nodes = renamed(graph, (name) => replaced.get(name) ?? name).nodes;
@@ -65,7 +65,7 @@ export function lower(b: GraphBuilder, keep: readonly string[], options: LowerOp
   }
   b.domains.delete(ADJOINT_DOMAIN);
   const rename = (name: string) => named.get(name) ?? name;
-  // A lowering that emits a node which the graph already has further down is given that one, so it has to move up.
+  // A lowering may reuse an identical node from further down, which then has to move up.
   b.nodes = inOrder(
     b.nodes.map((node) => ({
       ...(named.size ? withSubgraphs(node, (graph) => renamed(graph, rename)) : node),

@@ -1,19 +1,19 @@
 import type { GraphBuilder, Value } from '../../onnx/index.ts';
 
-/** What is to be known of the machine that will run a graph. Files are for any machine, and are written for none of them. */
+/** Properties of the machine that will run a graph. Files are written for any machine, so they set none of these. */
 export interface Machine {
-  /** Channels in a block, where it has kernels for maps in blocks. */
+  /** Channels per block, if it has kernels for maps in blocks. */
   readonly block?: number;
   /**
-   * A grouped convolution must make a multiple of so many channels of each. ONNX Runtime 1.30's WebGPU provider gives wrong numbers
-   * where it is no multiple of 4.
+   * Each channel of a grouped convolution must give a multiple of this many channels. ONNX Runtime 1.30's WebGPU provider computes
+   * wrong numbers if it is not a multiple of 4.
    */
   readonly copies?: number;
-  /** Whether a run writes state to given places, and may write it over itself. */
+  /** Whether a run writes state to given places, which may be the state's own. */
   readonly inPlace?: boolean;
 }
 
-/** A node of the adjoint domain, with the values that it is to be computed from. */
+/** A node of the adjoint domain, with its input values. */
 export interface AdjointCall {
   readonly op: string;
   readonly inputs: readonly Value[];
@@ -25,21 +25,21 @@ export interface AdjointCall {
 /** One exact way to write an adjoint with standard operators; `C` describes the call (sizes, strides, …). */
 export interface Lowering<C> {
   readonly name: string;
-  /** Whether the result is right for this call; always, if left out. */
+  /** Whether the result is correct for this call; by default, always. */
   applies?(call: C): boolean;
-  /** Whether it is the quickest of those that follow it in its list; yes, if left out. */
+  /** Whether it is faster than all later ones in its list; by default, yes. */
   suits?(call: C): boolean;
   emit(b: GraphBuilder, call: C): Value;
 }
 
-/** A lowering that applies to one particular call. */
+/** A lowering that applies to a particular call. */
 export interface Candidate {
   readonly name: string;
   readonly suits: boolean;
   emit(b: GraphBuilder): Value;
 }
 
-/** All lowerings of one adjoint operator, by preference; the last one applies to every call. */
+/** All lowerings of one adjoint operator, in order of preference; the last one applies to every call. */
 export type Family = (call: AdjointCall) => readonly Candidate[];
 
 export const family =

@@ -1,5 +1,5 @@
 /**
- * Patterns of nodes, and rules that say what becomes of a match (after tinygrad's `UPat` and `PatternMatcher`). A pattern reads like the
+ * Patterns of nodes, and rules that transform a match (after tinygrad's `UPat` and `PatternMatcher`). A pattern reads like the
  * formula that a pass looks for:
  *
  *     // x·σ(x)
@@ -7,7 +7,7 @@
  */
 import { type GraphView, type Node, numbersOf } from '../../onnx/index.ts';
 
-/** What the names in a pattern stand for: values (by name), nodes and numbers. */
+/** Values of the names in a pattern: values of the graph (by name), nodes and numbers. */
 type Bindings = Readonly<Record<string, string | number | Node>>;
 
 interface Scope {
@@ -16,25 +16,25 @@ interface Scope {
   readonly free: (node: Node) => boolean;
 }
 
-/** All ways in which a value matches, given the names that are bound so far. */
+/** All ways in which a value matches, given the current bindings. */
 type Match = (value: string, bound: Bindings, scope: Scope) => readonly Bindings[];
 
 const NONE: readonly Bindings[] = [];
 
-/** What computes a value. @template B its names, with the types of what they stand for */
+/** A pattern of the nodes that compute a value. @template B the types of its bindings */
 export class Pattern<B = unknown> {
   declare readonly bindings: B;
 
   constructor(readonly match: Match) {}
 
-  /** Gives a name to the node that computes the value. */
+  /** Binds a name to the node that computes the value. */
   as<N extends string>(name: N): Pattern<B & Readonly<Record<N, Node>>> {
     return new Pattern((value, bound, scope) =>
       this.match(value, bound, scope).map((found) => ({ ...found, [name]: scope.view.producer(value)! })),
     );
   }
 
-  /** Only one node reads the value. */
+  /** Requires that only one node reads the value. */
   readOnce(): Pattern<B> {
     return new Pattern((value, bound, scope) =>
       scope.view.onlyReader(value) ? this.match(value, bound, scope) : NONE,
@@ -42,14 +42,14 @@ export class Pattern<B = unknown> {
   }
 }
 
-/** A number matches a constant of one element that has this value. */
+/** A number matches a constant of one element with this value. */
 type Operand = Pattern | number;
 type BoundBy<P> = P extends Pattern<infer B> ? B : unknown;
 type BoundByAll<T extends readonly Operand[]> = T extends readonly [infer P, ...infer Rest extends readonly Operand[]]
   ? BoundBy<P> & BoundByAll<Rest>
   : unknown;
 
-/** Any value; a name that comes twice stands for the same value. */
+/** Any value; a name that occurs twice stands for the same value. */
 export const any = <N extends string>(
   name: N,
   test: (value: string, view: GraphView) => boolean = () => true,
@@ -76,7 +76,7 @@ const equalTo = (number: number): Pattern =>
 
 const COMMUTATIVE = new Set(['Add', 'Mul', 'Max', 'Min', 'And', 'Or', 'Equal']);
 
-/** The result of a standard operator whose first inputs match; the two of a commutative operator do in either order. */
+/** The result of a standard operator whose first inputs match; a commutative operator's two inputs match in either order. */
 export function op<const T extends readonly Operand[]>(operator: string, ...inputs: T): Pattern<BoundByAll<T>> {
   const patterns = inputs.map((input) => (typeof input === 'number' ? equalTo(input) : input));
   const orders = COMMUTATIVE.has(operator) && patterns.length === 2 ? [patterns, patterns.toReversed()] : [patterns];
@@ -95,21 +95,21 @@ export function op<const T extends readonly Operand[]>(operator: string, ...inpu
 
 type KeysOf<U> = U extends unknown ? keyof U : never;
 type ValueAt<U, K extends PropertyKey> = U extends Readonly<Record<K, infer V>> ? V : never;
-/** What all alternatives bind, and what only some do. */
+/** The bindings that all alternatives have, and as optional, those that only some have. */
 type OneOf<U> = Pick<U, keyof U> & { readonly [K in Exclude<KeysOf<U>, keyof U>]?: ValueAt<U, K> };
 
 export const either = <T extends readonly Pattern[]>(...patterns: T): Pattern<OneOf<BoundBy<T[number]>>> =>
   new Pattern((value, bound, scope) => patterns.flatMap((pattern) => pattern.match(value, bound, scope)));
 
-/** What to make of a node; undefined if the rule's pattern does not match. */
+/** Transforms a node; undefined if the rule's pattern does not match. */
 export type Rule<T> = (node: Node, scope: Scope) => T | undefined;
 
-/** @param write makes nodes of a match, or whatever else a pass works with; undefined rejects the match */
+/** @param write creates nodes (or another result) from a match; undefined rejects the match */
 export const rule =
   <B, T>(pattern: Pattern<B>, write: (bound: B, node: Node, view: GraphView) => T | undefined): Rule<T> =>
   (node, scope) => {
     for (const bound of pattern.match(node.outputs[0], {}, scope)) {
-      // A match binds what the pattern's type says.
+      // A match has the bindings of the pattern's type.
       const written = write(bound as B, node, scope.view);
       if (written !== undefined) return written;
     }
@@ -118,7 +118,7 @@ export const rule =
 
 const everyNode = () => true;
 
-/** What the first rule that matches makes of a node. */
+/** The result of the first rule that matches a node. */
 export function applyFirst<T>(
   rules: readonly Rule<T>[],
   node: Node,
@@ -132,7 +132,7 @@ export function applyFirst<T>(
   return undefined;
 }
 
-/** The same for all nodes of a graph, without those that no rule matches. */
+/** The results for all nodes of a graph that some rule matches. */
 export function applyRules<T>(rules: readonly Rule<T>[], view: GraphView, free?: Scope['free']): Map<Node, T> {
   const all = new Map<Node, T>();
   for (const node of view.nodes) {

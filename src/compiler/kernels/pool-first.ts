@@ -5,12 +5,12 @@ import type { TypedGraph } from './selection.ts';
 const POOLED = op('MaxPool', op('Relu', any('x')).readOnce().as('relu'));
 
 /**
- * The graph with `MaxPool(Relu(x))` as `Relu(MaxPool(x))`, which is the same, since the greatest of several is cut off like each of them: the activation
- * and its gradient pass over the pooled map, a quarter of the other. Where x has no positive element under a window, neither order lets a gradient
- * through.
+ * The graph with `Relu(MaxPool(x))` instead of `MaxPool(Relu(x))`. Both are equal, because ReLU is monotonic. The activation and its
+ * gradient then pass over the pooled map, a quarter of the size. If x has no positive element under a window, neither order passes
+ * a gradient.
  *
- * @param named values that are read by their names, besides the graph's outputs
- * @param free whether a node may be taken for another
+ * @param named values that are read by their names, in addition to the graph's outputs
+ * @param free whether a node may be replaced
  */
 export function poolFirst(
   { graph, values }: TypedGraph,

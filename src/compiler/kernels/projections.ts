@@ -19,23 +19,23 @@ const linear = op('MatMul', any('x'), any('weight')).readOnce().as('multiply');
 const affine = op('Add', linear, any('bias')).readOnce().as('shift');
 const PERMUTED = op('Transpose', op('Reshape', either(linear, affine)).readOnce().as('reshape'));
 
-/** A product of which every reader takes a part of the columns, and what lies between. */
+/** A product whose readers each take a part of the columns, and the nodes between. */
 interface Projection {
   readonly x: string;
   readonly weight: string;
   readonly bias?: string;
-  /** The nodes that give way, of which the last stands where the parts are computed. */
+  /** The nodes to replace; the parts are computed at the place of the last one. */
   readonly nodes: readonly Node[];
   readonly parts: readonly Part[];
-  /** The number of parts, and the shape of one after its columns are taken apart and after its axes are permuted. */
+  /** The number of parts, and the shape of one after its columns are split and after its axes are permuted. */
   readonly count: number;
   readonly columns: readonly number[];
   readonly perm: readonly number[];
-  /** The axis of the permuted value along which the parts lie. */
+  /** The axis of the permuted value that holds the parts. */
   readonly along: number;
 }
 
-/** One part as it is read: its number, the value that it becomes, and whether that has an axis of one where the parts lay. */
+/** A part that is read: its number, the value that it becomes, and whether that value keeps the axis of the parts with size one. */
 interface Part {
   readonly index: number;
   readonly name: string;
@@ -43,12 +43,12 @@ interface Part {
 }
 
 /**
- * The graph with x·[W₁ W₂ W₃] whose result is taken apart, as queries, keys and values are, as x·W₁, x·W₂ and x·W₃: the activations are neither
- * split nor, in the gradient, joined, and what is read of one of them at one position can be computed there alone (see `selectEarly`). The weights stay
- * whole, and are split in the graph.
+ * Replaces x·[W₁ W₂ W₃] by x·W₁, x·W₂ and x·W₃ if the result is split into queries, keys and values. The activations are then neither
+ * split nor, in the gradient, joined. If only one position of a part is read, it can be computed alone (see `selectEarly`). The weights
+ * stay whole, and are split in the graph.
  *
- * @param named values that are read by their names, besides the graph's outputs
- * @param free whether a node may be taken for another
+ * @param named values that are read by their names, in addition to the graph's outputs
+ * @param free whether a node may be replaced
  */
 export function separateProjections(
   { graph, values }: TypedGraph,
@@ -85,7 +85,7 @@ export function separateProjections(
     },
   );
 
-  /** What a node takes of the parts along an axis, without the axis where it is taken away next. */
+  /** The parts that a node reads along an axis; the axis is removed if the next node removes it. */
   const partsOf = (node: Node, along: number): { nodes: Node[]; parts: Part[] } | undefined => {
     const indices = indicesOf(node, along);
     if (!indices) return undefined;
@@ -102,7 +102,7 @@ export function separateProjections(
     return { nodes, parts };
   };
 
-  /** The part that each of a node's results is, where it takes single ones. */
+  /** The part number of each of a node's results, if each is a single part. */
   const indicesOf = (node: Node, along: number): number[] | undefined => {
     const { op, domain, inputs, outputs } = node;
     const shape = shapeOf(inputs[0])!;

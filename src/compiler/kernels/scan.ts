@@ -1,12 +1,12 @@
 import type { GraphBuilder, Shape, Value } from '../../onnx/index.ts';
 
 /**
- * Σ over the batch, one element at a time, so that what a step needs stays in the caches: a `Scan` whose state is the running
+ * Σ over the batch, one element at a time, so that a step's values stay in the caches: a `Scan` whose state is the running
  * sum. Scan slices its inputs without a copy.
  *
  * @param inputs values `[N, …]`; the body gets their elements `[…]`
- * @param start the sum's first value
- * @param body emits one step: the sum so far and the elements give the next sum. All it emits must depend on these, since values
+ * @param start the sum's initial value
+ * @param body emits one step: the next sum from the current sum and the elements. Every node must depend on these, since values
  *   of the body do not exist outside it.
  */
 export function sumOverBatch(
@@ -20,10 +20,10 @@ export function sumOverBatch(
 }
 
 /**
- * What the body makes of each element of the batch, one after the other, so that what lies between stays in the caches.
+ * Computes each element of the batch separately, one after the other, so that intermediate values stay in the caches.
  *
  * @param inputs values `[N, …]`; the body gets their elements `[…]`
- * @param body emits what is made of one element: `[…]` of a result `[N, …]`. All it emits must depend on the elements.
+ * @param body emits the result of one element: `[…]` of a result `[N, …]`. Every node must depend on the elements.
  */
 export function eachOfBatch(
   b: GraphBuilder,
@@ -42,7 +42,7 @@ export function eachOfBatch(
 /**
  * The same for several results.
  *
- * @param body emits what is made of one element: `[…]` of each result `[N, …]`. It may read other values as well.
+ * @param body emits the results of one element: `[…]` of each result `[N, …]`. It may read other values too.
  */
 export const manyOfBatch = (
   b: GraphBuilder,
@@ -50,7 +50,7 @@ export const manyOfBatch = (
   body: (elements: readonly Value[]) => readonly Value[],
 ): readonly Value[] => scan(b, [], inputs, (_, elements) => body(elements));
 
-/** What was last reshaped into x: in a body a `Reshape` copies its result to where the loop wants it, outside it copies nothing. */
+/** The value before the last reshapes to x: in a body, a `Reshape` copies its result to the loop's output; outside it copies nothing. */
 function beforeReshapes(b: GraphBuilder, x: Value): Value {
   const last = b.nodes.at(-1);
   if (last?.op !== 'Reshape' || last.outputs[0] !== x.name) return x;
@@ -58,7 +58,7 @@ function beforeReshapes(b: GraphBuilder, x: Value): Value {
   return beforeReshapes(b, b.value(last.inputs[0]));
 }
 
-/** @param body the states' next values, then the results of one step */
+/** @param body emits the states' next values, then the results of one step */
 function scan(
   b: GraphBuilder,
   start: readonly Value[],

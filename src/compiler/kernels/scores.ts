@@ -1,7 +1,7 @@
 import { float, type GraphView, type Node, plainAttributes, toAttributes } from '../../onnx/index.ts';
 import { any, applyFirst, op, rule, scalar } from './pattern.ts';
 
-/** An operand of a product: a value, what it is multiplied by, whether its last two axes are swapped. */
+/** An operand of a product: a value, its factor, and whether its last two axes are swapped. */
 interface Operand {
   readonly name: string;
   readonly factor: number;
@@ -13,7 +13,7 @@ const isStack = (name: string, view: GraphView): boolean =>
   view.typeOf(name)?.type === 'float32' && rankOf(name, view) > 2;
 
 const stack = any('name', isStack);
-/** What a value is of the one that it is computed from. */
+/** How a value is computed from its operand. */
 const STEPS = [
   rule(op('Mul', stack, scalar('factor')), ({ name, factor }): Operand => ({ name, factor, transposed: false })),
   rule(op('Div', stack, scalar('divisor')), ({ name, divisor }): Operand => {
@@ -25,10 +25,10 @@ const STEPS = [
 ];
 
 /**
- * Products of stacks of matrices whose operands are scaled by known numbers or transposed, as attention's q/√s·(k/√s)ᵀ, as one operator by the
- * node that they are of: no scaled and no transposed copies are made, or kept for the gradient.
+ * Merges scales and transposes of known numbers into products of stacks of matrices, such as attention's q/√s·(k/√s)ᵀ, by the node of each
+ * product. So no scaled or transposed copies are computed, or kept for the gradient.
  *
- * @param free whether a node may be taken apart
+ * @param free whether a node may be replaced
  */
 export function findScores(view: GraphView, free: (node: Node) => boolean): ReadonlyMap<Node, Node> {
   const stepOf = (name: string): Operand | undefined => {

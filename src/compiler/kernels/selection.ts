@@ -15,32 +15,35 @@ import {
   type Typed,
 } from '../../onnx/index.ts';
 
-/** One position of an axis, which stays, with one element. */
+/** A single position of an axis; the axis stays, with one element. */
 interface Selection {
   readonly axis: number;
   readonly index: number;
 }
 
-/** How a node computes one position of its result: the axes at which it takes one of its inputs each, none where it takes all of it. */
+/**
+ * How a node computes one position of its result: for each input, the axes on which it needs one position only, or none if it needs all.
+ */
 interface Narrowing {
   readonly axes: readonly (number | undefined)[];
-  /** The constant that takes the place of a second input which says the result's shape. */
+  /** The constant that replaces a second input with the result's shape. */
   readonly shape?: readonly number[];
 }
 
-/** The part of an inference that a graph is placed by. */
+/** The part of an inference that is needed to place a graph. */
 export interface TypedGraph {
   readonly graph: Graph;
   readonly values: ReadonlyMap<string, Typed>;
 }
 
 /**
- * The graph with what is computed of a sequence only where it is read: behind the last attention of an encoder whose head looks at its first
- * token, all other tokens pass projections, normalizations and a perceptron for nothing, forward and backward. The `Gather` of that token is
- * moved ahead of them.
+ * Computes the parts of a sequence that are read, and no others. After the last attention of an encoder whose head reads the first
+ * token, projections, normalizations and a perceptron would process all other tokens in vain, forward and backward. The `Gather` of that
+ * token
+ * is moved ahead of them.
  *
- * @param named values that are read by their names, besides the graph's outputs
- * @param free whether a node may be taken for another
+ * @param named values that are read by their names, in addition to the graph's outputs
+ * @param free whether a node may be replaced
  */
 export function selectEarly(
   { graph, values }: TypedGraph,
@@ -54,7 +57,7 @@ export function selectEarly(
   const pushed = new Map<Node, Narrowing>();
   const unread = new Set<Node>();
   for (const node of [...graph.nodes].reverse()) {
-    // What is known will be a constant, such as one size of a value: what it was read off is not needed for it.
+    // A known value, such as one size of another value, becomes a constant and does not need its inputs.
     if (node.outputs.every((name) => constants.has(name))) continue;
     if (!node.outputs.some((name) => demands.has(name))) {
       unread.add(node);
@@ -80,7 +83,7 @@ export function selectEarly(
   return rewritten({ graph: { ...graph, nodes }, values }, demands, starts, pushed);
 }
 
-/** What is read of each value. */
+/** The parts of each value that are read. */
 class Demands {
   private readonly taken: Set<string>;
   private readonly selected = new Map<string, Map<string, { readonly selection: Selection; gathered: boolean }>>();
@@ -93,10 +96,10 @@ class Demands {
     this.taken.add(name);
   }
 
-  /** Whether anything of a value is read. */
+  /** Whether any part of a value is read. */
   has = (name: string): boolean => this.taken.has(name) || this.selected.has(name);
 
-  /** @param gathered by a node that has no `Gather` of its own */
+  /** @param gathered by a node without a `Gather` of its own */
   select(name: string, selection: Selection, gathered = false): void {
     const all = this.selected.get(name) ?? new Map();
     this.selected.set(name, all);
@@ -104,7 +107,7 @@ class Demands {
     all.set(key, { selection, gathered: gathered || (all.get(key)?.gathered ?? false) });
   }
 
-  /** The one selection that all readers of a node's one result make. */
+  /** The selection that all readers of a node's single result share. */
   only(outputs: readonly string[]): Selection | undefined {
     const [name, ...more] = outputs;
     const all = [...(this.selected.get(name)?.values() ?? [])];
@@ -113,7 +116,7 @@ class Demands {
       : undefined;
   }
 
-  /** Selections of a value that is computed whole, and that nodes without a `Gather` of their own make. */
+  /** Selections that other nodes than `Gather` read from a value that is computed whole. */
   gathersOf(name: string): Selection[] {
     return [...(this.selected.get(name)?.values() ?? [])].flatMap((one) => (one.gathered ? [one.selection] : []));
   }
@@ -158,7 +161,7 @@ function rewritten(
         return at === undefined ? name : nameOf(name, { axis: at, index: one.index });
       });
       if (narrowing.shape) inputs[1] = ints(narrowing.shape);
-      // A shape of ours copies dimensions by 0, whatever the one before it did.
+      // Our own shape copies dimensions by 0, whatever the previous one did.
       const attributes = narrowing.shape ? {} : node.attributes;
       rewriter.nodes.push({ ...node, attributes, inputs, outputs: [nameOf(node.outputs[0], one)] });
       continue;
@@ -168,7 +171,7 @@ function rewritten(
   return { graph: rewriter.graph, values: types };
 }
 
-/** Of a `Gather` of one known position of a float value. */
+/** The selection of a `Gather` that reads one known position of a float value. */
 function selectionOf(node: Node, view: GraphView): Selection | undefined {
   const { op, domain, inputs } = node;
   if (op !== 'Gather' || domain !== '') return undefined;
@@ -181,7 +184,7 @@ function selectionOf(node: Node, view: GraphView): Selection | undefined {
   };
 }
 
-/** Elementwise operators of `com.microsoft`, of which a second input is broadcast. */
+/** Elementwise operators of `com.microsoft` whose second input is broadcast. */
 const ACTIVATIONS = ['Gelu', 'BiasGelu', 'FastGelu', 'QuickGelu'];
 const NORMALIZATIONS = ['LayerNormalization', 'RMSNormalization', 'SimplifiedLayerNormalization'];
 
@@ -232,7 +235,7 @@ function narrowingOf(node: Node, { axis: at }: Selection, view: GraphView): Narr
   }
 }
 
-/** The axis of an operand that a result's axis runs along; undefined where it is broadcast there. */
+/** The axis of an operand that corresponds to a result's axis; undefined if the operand is broadcast there. */
 function alongside(shape: Shape, result: Shape, at: number): number | undefined {
   const own = at - (result.length - shape.length);
   return own >= 0 && shape[own] !== 1 ? own : undefined;

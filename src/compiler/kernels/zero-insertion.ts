@@ -2,8 +2,8 @@ import type { GraphBuilder, Value } from '../../onnx/index.ts';
 import type { MapShape } from './convolution/geometry.ts';
 
 /**
- * Spreads x `[N, C, …]` out with zeros: along spatial axis i, element j moves to j·strides[i], and the axis gets strides[i] times
- * as long. A transposed convolution with a filter of one 1 does this quicker than products with one-hot masks, `Pad`, `Concat` or
+ * Spreads x `[N, C, …]` out with zeros: along spatial axis i, element j moves to j·strides[i], and the axis becomes strides[i] times
+ * as long. A transposed convolution with a filter of one 1 is faster than products with one-hot masks, `Pad`, `Concat` or
  * `DepthToSpace`.
  */
 export function insertZeros(b: GraphBuilder, x: Value<MapShape>, strides: readonly number[]): Value<MapShape> {

@@ -1,5 +1,6 @@
 /**
- * Scores of classes, `[N, C]`, `[N, C, d…]` or `[N, d…, C]`. Each combination of the other indices is a place with a label: a sample, a pixel
+ * Scores of classes, `[N, C]`, `[N, C, d…]` or `[N, d…, C]`. Each combination of the other indices is a place with a label: a sample, a
+ * pixel
  * or a token.
  */
 import { ThawError } from '../../errors.ts';
@@ -51,7 +52,9 @@ export function layoutOf({ name, shape }: Pick<Value, 'name' | 'shape'>, { axis 
   return { shape: own, axis: found, classes, places: without(own, found) };
 }
 
-/** The one axis of the second and the last that may hold the classes: their number is fixed, that of pixels or tokens may not be. */
+/**
+ * The second or the last axis, if only one of them can hold the classes: the number of classes is fixed, that of pixels or tokens may vary.
+ */
 function onlyAxis(shape: Shape, output: string): number {
   const last = shape.length - 1;
   const fixed = [1, last].filter((axis) => typeof shape[axis] === 'number');
@@ -65,7 +68,7 @@ function onlyAxis(shape: Shape, output: string): number {
   );
 }
 
-/** The output as its layout has it, and the layout. */
+/** The output in its layout, and the layout. */
 export function classScores(b: GraphBuilder, output: Value, options: LossOptions): Layout & { readonly scores: Value } {
   const layout = layoutOf(output, options);
   return { ...layout, scores: b.reshape(output, layout.shape) };
@@ -73,7 +76,10 @@ export function classScores(b: GraphBuilder, output: Value, options: LossOptions
 
 export const placesOf: NonNullable<Loss['mask']> = (output, options) => layoutOf(output, options).places;
 
-/** One number for each class, seen with the axis of the classes. @throws ThawError `bad-config` if their number is another */
+/**
+ * One number for each class, in a shape that broadcasts along the class axis. @throws ThawError `bad-config` if the number of classes
+ * differs
+ */
 export function perClass(
   b: GraphBuilder,
   values: readonly number[],
@@ -94,12 +100,12 @@ export function perClass(
 /** PyTorch's `ignore_index`. */
 const IGNORED = -100;
 
-/** int64 labels as vectors along the axis of the classes: 1 at the label's class, else 0. A place that does not count has zeros only. */
+/** int64 labels as one-hot vectors along the class axis. Places that do not count have zeros only. */
 export interface Labelled {
   readonly hot: Value;
   /** By place: 1 if it counts, 0 if its label is the ignored one. */
   readonly counts: Value;
-  /** By place: 1 if its label is a class, the ignored one or masked, else 0. A division by it makes the loss NaN. */
+  /** By place: 1 if its label is a class or ignored, or if it is masked; else 0. A division by it makes the loss NaN. */
   readonly known: Value;
 }
 
@@ -133,10 +139,10 @@ export function labelled(
   return { hot, counts, known: b.add(counts, ignored) };
 }
 
-/** In place of a sum of 0, by which nothing can be divided. */
+/** Replaces a sum of 0, to avoid a division by 0. */
 const LEAST = 1e-30;
 
-/** Σ m·x / Σ m·w by place: the weighted mean, 0 if nothing counts. */
+/** Σ m·x / Σ m·w by place: the weighted mean, or 0 if no place counts. */
 export function meanOf(b: GraphBuilder, values: Value, weights: Value | undefined, mask: Value | undefined): Value {
   const masked = (x: Value) => (mask ? b.mul(x, mask) : x);
   const total = weights ? masked(weights) : mask;

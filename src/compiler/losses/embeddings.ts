@@ -1,15 +1,15 @@
 /**
- * Losses of embeddings `[N, D]` whose labels are classes, int64 `[N]`: samples of one class are to be near each other and far from others,
- * as each batch has them. Formulas are those of PyTorch Metric Learning, on embeddings as they come: a head of embeddings ends in unit
+ * Losses of embeddings `[N, D]` with classes as labels, int64 `[N]`. Within each batch, they pull samples of one class together and push
+ * other samples away. Formulas are those of PyTorch Metric Learning, without normalizing the embeddings: an embedding head ends in unit
  * vectors.
  */
 import { ThawError } from '../../errors.ts';
 import type { GraphBuilder, Value } from '../../onnx/index.ts';
 import type { Loss } from './loss.ts';
 
-/** In place of −∞, where infinity minus infinity would be no number. */
+/** Replaces −∞, because infinity minus infinity would be NaN. */
 const LEAST = -1e9;
-/** Least squared distance: the root's derivative at 0 is infinite. */
+/** The smallest squared distance: at 0, the derivative of the root is infinite. */
 const NEAREST = 1e-9;
 
 const labels: Loss['labels'] = (output) => {
@@ -21,7 +21,7 @@ const labels: Loss['labels'] = (output) => {
   );
 };
 
-/** Which pairs are of one sample with itself, with others of its class, and with other classes: bool and float32 `[N, N]`. */
+/** Masks of the pairs of a sample with itself, with others of its class, and with other classes: bool and float32 `[N, N]`. */
 function pairs(b: GraphBuilder, classes: Value) {
   const alike = b.equal(b.unsqueeze(classes, [1]), b.unsqueeze(classes, [0]));
   const itself = b.unary('EyeLike', b.cast(alike, 'float32'));
@@ -38,7 +38,7 @@ function distances(b: GraphBuilder, z: Value): Value {
   return b.sqrt(b.max(squared, NEAREST));
 }
 
-/** Mean of the values where the weights are 1; 0 where none is. */
+/** Mean of the values with weight 1, or 0 if there are none. */
 const meanOf = (b: GraphBuilder, values: Value, weights: Value): Value =>
   b.div(b.reduceSum(b.mul(values, weights)), b.max(b.reduceSum(weights), 1));
 
@@ -75,7 +75,7 @@ export const EMBEDDING_LOSSES = {
   },
 
   // max(0, d(a, p) − d(a, n) + m)      (Schroff et al., "FaceNet", 2015)
-  // `hard`: mean over anchors a, with the farthest p and the nearest n of the batch; `all`: mean over all triplets that are not yet apart
+  // `hard`: mean over anchors a, with the farthest p and the nearest n of the batch; `all`: mean over all triplets with a loss above 0
   // (Hermans et al., "In defense of the triplet loss", 2017)
   triplet: {
     takes: ['margin', 'mining'],
@@ -87,7 +87,7 @@ export const EMBEDDING_LOSSES = {
         const farthest = b.reduce('ReduceMax', b.where(isPositive, d, LEAST), [1]);
         const nearest = b.reduce('ReduceMin', b.where(isNegative, d, -LEAST), [1]);
         const complete = b.and(any(b, isPositive), any(b, isNegative));
-        // Where one of them is missing, the distance is no distance.
+        // If p or n is missing, the anchor counts as 0.
         const apart = b.where(complete, b.add(b.sub(farthest, nearest), margin), 0);
         return meanOf(b, b.max(apart, 0), b.cast(complete, 'float32'));
       }

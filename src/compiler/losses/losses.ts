@@ -10,7 +10,7 @@ const likeOutput = ({ type, shape }: Value) => ({ type, shape });
 
 const classLabels: Loss['labels'] = (output, options) => ({ type: 'int64', shape: placesOf(output, options) });
 
-/** A loss of every element, with labels and mask shaped like the output. */
+/** A loss of every element, with labels and mask in the output's shape. */
 const elementwise = (
   takes: NonNullable<Loss['takes']>,
   formula: (b: GraphBuilder, x: Value, y: Value, options: LossOptions) => Value,
@@ -56,12 +56,12 @@ const softmaxFocal: Maskable = {
   },
 };
 
-/** wᵞ, away from 0, where the derivative of a power below 1 is infinite. */
+/** wᵞ, with w kept away from 0, where the derivative of a power below 1 is infinite. */
 const quieting = (b: GraphBuilder, wrong: Value, gamma: number): Value => b.pow(b.max(wrong, 1e-30), gamma);
 
 const focalOf = ({ kind }: LossOptions): Maskable => (kind === 'softmax' ? softmaxFocal : sigmoidFocal);
 
-/** Share of each class in the labels that is spread evenly, of the places that count. */
+/** The share of each class in the evenly spread part of the labels, for the places that count. */
 const smoothing = (b: GraphBuilder, counts: Value | number, share: number): Value =>
   typeof counts === 'number' ? b.scalar(counts * share) : b.mul(counts, share);
 
@@ -105,7 +105,7 @@ const losses = {
     },
   },
 
-  // softplus(x) − x·y, positives weighted: (1 − y)·x + (1 + (w − 1)·y)·softplus(−x)      (torch.nn.BCEWithLogitsLoss)
+  // softplus(x) − x·y, with positives weighted: (1 − y)·x + (1 + (w − 1)·y)·softplus(−x)      (torch.nn.BCEWithLogitsLoss)
   'bce-with-logits': elementwise(['positiveWeights'], (b, x, y, { positiveWeights }) => {
     if (!positiveWeights) return b.sub(b.softplus(x), b.mul(x, y));
     const weight = b.add(b.mul(y, b.sub(perClass(b, positiveWeights, x.shape), 1)), 1);
@@ -118,7 +118,7 @@ const losses = {
   // |x − y|      (torch.nn.L1Loss)
   l1: elementwise([], (b, x, y) => b.abs(b.sub(x, y))),
 
-  // ½d² where |d| ≤ δ, else δ(|d| − ½δ)      (torch.nn.HuberLoss): with m = min(|d|, δ) that is m·(|d| − ½m)
+  // ½d² where |d| ≤ δ, else δ(|d| − ½δ)      (torch.nn.HuberLoss): with m = min(|d|, δ), both are m·(|d| − ½m)
   huber: elementwise(['delta'], (b, x, y, { delta = 1 }) => {
     const distance = b.abs(b.sub(x, y));
     const bounded = b.min(distance, delta);

@@ -1,13 +1,13 @@
 import { product, type Value } from '../../onnx/index.ts';
 import { norm, optimizer, shrunk } from './optimizer.ts';
 
-/** Means along one of the last two axes: a row's has the last axis 1, a column's the one before. */
+/** Shapes of means along one of the last two axes: in a row's, the last axis is 1; in a column's, the one before it. */
 const factors = (shape: readonly number[]) => ({
   row_var: [...shape.slice(0, -1), 1],
   col_var: [...shape.slice(0, -2), 1, ...shape.slice(-1)],
 });
 
-// r = r + (mean of g² over a row − r)tᵝ, c = likewise over a column, v = rc/mean(r); of vectors v itself. u = g/√v,
+// r = r + (mean of g² over a row − r)tᵝ, c = likewise over a column, v = rc/mean(r); a vector has v itself as state. u = g/√v,
 // p' = p − max(ε₂, RMS(p))·min(η, 1/√t)·u/max(1, RMS(u)/d)      (Shazeer and Stern, 2018; torch.optim.Adafactor)
 export const adafactor = optimizer({
   byPlace: true,

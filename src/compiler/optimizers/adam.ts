@@ -41,7 +41,7 @@ type WithMaximum = UpdateContext<Moments & { readonly amsgrad: boolean }>;
 /**
  * p' = p − η/(1 − β₁ᵗ) · m / (√(v / (1 − β₂ᵗ)) + ε)      (Kingma and Ba, 2015; torch.optim.Adam)
  *
- * AMSGrad: with u = max(u, v) in place of v      (Reddi et al., "On the convergence of Adam and beyond", 2018)
+ * AMSGrad: with u = max(u, v) instead of v      (Reddi et al., "On the convergence of Adam and beyond", 2018)
  */
 function step(context: WithMaximum, parameter: Value, gradient: Value): Update {
   const { b, lr, slots, options, moved: beta1 = options.beta1 } = context;
@@ -64,7 +64,7 @@ export const adam = optimizer({
   update: (context) => step(context, context.parameter, decayed(context)),
 });
 
-// Adam with p first made smaller by ηλp, apart from the gradient      (Loshchilov and Hutter, 2019; torch.optim.AdamW)
+// Adam after p is reduced by ηλp, separately from the gradient      (Loshchilov and Hutter, 2019; torch.optim.AdamW)
 export const adamw = optimizer({
   moves: 'beta1',
   defaults: { ...DEFAULTS, weightDecay: 0.01, amsgrad: false as boolean },
@@ -74,12 +74,12 @@ export const adamw = optimizer({
 
 type Decoupled = UpdateContext<{ readonly weightDecay: number; readonly decoupled: boolean }>;
 
-/** The parameter and the gradient, decay in one of them. */
+/** The parameter and the gradient, one of which includes the decay. */
 const decaying = (context: Decoupled): [parameter: Value, gradient: Value] =>
   context.options.decoupled ? [shrunk(context), context.gradient] : [context.parameter, decayed(context)];
 
 // μₜ = β₁(1 − 0.96^(tψ)/2), Πₜ = μ₁⋯μₜ,  p' = p − η ((1 − μₜ)/(1 − Πₜ)·g + μₜ₊₁/(1 − Πₜμₜ₊₁)·m) / (√(v / (1 − β₂ᵗ)) + ε)
-// (Dozat, 2016; torch.optim.NAdam). The state is c = 1 − Π, which begins at zero and, being small at first, keeps its digits.
+// (Dozat, 2016; torch.optim.NAdam). The state is c = 1 − Π: it starts at zero, so small values keep their precision.
 export const nadam = optimizer({
   defaults: { ...DEFAULTS, momentumDecay: 0.004, decoupled: false as boolean },
   slots: (shape) => ({ ...slots(shape), mu_complement: [] }),
@@ -104,12 +104,12 @@ export const nadam = optimizer({
   },
 });
 
-/** Below this z, 2t/(eᶻ − 1) by its series. */
+/** For smaller z, 2t/(eᶻ − 1) is computed by its series. */
 const SHORT = 0.5;
 
 /**
  * ρₜ = ρ∞ − 2tβ₂ᵗ/(1 − β₂ᵗ), ρ∞ = 2/(1 − β₂) − 1. The second term is 2t/(eᶻ − 1) with z = −t·ln β₂, for small z
- * 2t/z·(1 − z/2 + z²/12 − z⁴/720 + z⁶/30240 − …), whose first part almost is ρ∞: what is left of both is known when compiling.
+ * 2t/z·(1 − z/2 + z²/12 − z⁴/720 + z⁶/30240 − …). Its first part is almost ρ∞; the difference of the two is computed at compile time.
  */
 function averageLength(b: GraphBuilder, t: Value, beta2: number): Value {
   const infinite = 2 / (1 - beta2) - 1;
@@ -122,7 +122,7 @@ function averageLength(b: GraphBuilder, t: Value, beta2: number): Value {
   return b.where(b.less(z, SHORT), short, long);
 }
 
-// p' = p − η m̂ r/(√v̂ + ε) where ρₜ > 5, else p − η m̂, with r² = (ρₜ − 4)(ρₜ − 2)ρ∞ / ((ρ∞ − 4)(ρ∞ − 2)ρₜ) and ε beside √v, not √v̂
+// p' = p − η m̂ r/(√v̂ + ε) if ρₜ > 5, else p − η m̂, with r² = (ρₜ − 4)(ρₜ − 2)ρ∞ / ((ρ∞ − 4)(ρ∞ − 2)ρₜ) and ε added to √v, not √v̂
 // (Liu et al., 2020; torch.optim.RAdam)
 export const radam = optimizer({
   defaults: { ...DEFAULTS, decoupled: false as boolean },
@@ -145,7 +145,7 @@ export const radam = optimizer({
   },
 });
 
-// r = m̂/(√v̂ + ε) + λp, p' = p − η ‖p‖/‖r‖ r, the ratio 1 where either is zero      (You et al., 2020, Algorithm 2)
+// r = m̂/(√v̂ + ε) + λp, p' = p − η ‖p‖/‖r‖ r, with a ratio of 1 if either norm is zero      (You et al., 2020, Algorithm 2)
 export const lamb = optimizer({
   defaults: { ...DEFAULTS, epsilon: 1e-6, weightDecay: 0.01 },
   slots,

@@ -1,30 +1,30 @@
 import type { GraphBuilder, Value } from '../../onnx/index.ts';
 import { norm } from './optimizer.ts';
 
-/** What gradients are clipped by: one of these. */
+/** The limit that clips gradients: exactly one of these. */
 export interface Clipping {
-  /** Greatest norm of all gradients together. */
+  /** Maximum norm of all gradients together. */
   readonly norm?: number;
-  /** Greatest absolute value of an element. */
+  /** Maximum absolute value of an element. */
   readonly value?: number;
-  /** Greatest norm of each unit's gradient in proportion to the unit's weights. */
+  /** Maximum norm of each unit's gradient relative to the norm of the unit's weights. */
   readonly adaptive?: number;
 }
 
-/** A parameter, and the axis of its units: its outputs, each with the weights that lead to it. A vector is one unit. */
+/** A parameter, and the axis of its units. Its units are its outputs, each with the weights that lead to it. A vector is one unit. */
 export interface Units {
   readonly parameter: Value;
   readonly axis: number;
 }
 
-/** Least norm of a unit's weights, and of a gradient that is divided by its own (Brock et al.; timm). */
+/** Minimum norm of a unit's weights, and of a gradient that is divided by its own norm (Brock et al.; timm). */
 const LEAST_WEIGHTS = 1e-3;
 const LEAST_GRADIENT = 1e-6;
 
 /**
- * Gradients made smaller where they are too large.
+ * Clips gradients that are too large.
  *
- * @param units by parameter, of those that adaptive clipping clips
+ * @param units by parameter, for the parameters that adaptive clipping covers
  */
 export function clipped(
   b: GraphBuilder,
@@ -35,7 +35,7 @@ export function clipped(
   const each = (clip: (gradient: Value, name: string) => Value) =>
     new Map([...gradients].map(([name, gradient]) => [name, clip(gradient, name)]));
 
-  // g·min(1, c/(‖g‖ + 10⁻⁶)), the norm that of all gradients together      (torch.nn.utils.clip_grad_norm_)
+  // g·min(1, c/(‖g‖ + 10⁻⁶)), with the norm of all gradients together      (torch.nn.utils.clip_grad_norm_)
   if (most !== undefined) {
     const whole = b.sqrt(b.sum([...gradients.values()].map((g) => b.reduceSum(b.square(g)))));
     const factor = b.min(b.div(most, b.add(whole, 1e-6)), 1);
@@ -43,7 +43,7 @@ export function clipped(
   }
   // max(−c, min(c, g))      (torch.nn.utils.clip_grad_value_)
   if (value !== undefined) return each((g) => b.max(b.min(g, value), -value));
-  // gᵢ·min(1, λ·max(‖wᵢ‖, 10⁻³)/‖gᵢ‖) of every unit i      (Brock et al., "High-performance large-scale image recognition without
+  // gᵢ·min(1, λ·max(‖wᵢ‖, 10⁻³)/‖gᵢ‖) for every unit i      (Brock et al., "High-performance large-scale image recognition without
   // normalization", 2021; timm's adaptive_clip_grad)
   if (adaptive !== undefined) {
     return each((g, name) => {

@@ -2,19 +2,19 @@ import type { GraphBuilder, Value } from '../../onnx/index.ts';
 import { adamw } from './adam.ts';
 import { average, norm, optimizer, shrunk } from './optimizer.ts';
 
-/** Coefficients of the quintic iteration, and the least norm that a matrix is divided by (Jordan et al., 2024). */
+/** Coefficients of the quintic iteration, and the smallest divisor of a matrix (Jordan et al., 2024). */
 const [A, B, C] = [3.4445, -4.775, 2.0315];
 const LEAST = 1e-7;
 
-/** Rows and columns of a weight as a matrix: its outputs, and everything else. Undefined for a vector. */
+/** Rows and columns of a weight as a matrix: the rows are its outputs. Undefined for a vector. */
 function matrixOf([rows, ...rest]: readonly number[]): [number, number] | undefined {
   const columns = rest.reduce((all, length) => all * length, 1);
   return rows > 1 && columns > 1 ? [rows, columns] : undefined;
 }
 
 /**
- * A matrix of the same singular vectors whose singular values are near 1: X = G/‖G‖, then X = aX + (bXXᵀ + c(XXᵀ)²)X some times
- * (Newton-Schulz), from the right if that is the smaller product.
+ * A matrix with the same singular vectors and singular values near 1: X = G/‖G‖, then, `iterations` times, X = aX + (bXXᵀ + c(XXᵀ)²)X
+ * (Newton-Schulz), multiplied from the right if that product is smaller.
  */
 function orthogonalized(b: GraphBuilder, matrix: Value<readonly [number, number]>, iterations: number): Value {
   const [rows, columns] = matrix.shape;
@@ -29,16 +29,18 @@ function orthogonalized(b: GraphBuilder, matrix: Value<readonly [number, number]
 }
 
 /**
- * How a matrix's rate follows its shape: `original` keeps the spectral norm of updates alike, `match_rms_adamw` gives them the root mean
- * square of AdamW's, so that one rate serves both (Liu et al., "Muon is scalable for LLM training", 2025).
+ * Scales the learning rate by a matrix's shape: `original` keeps the spectral norm of updates constant, `match_rms_adamw` gives them the
+ * root
+ * mean square of AdamW's, so that one rate serves both (Liu et al., "Muon is scalable for LLM training", 2025).
  */
 const ADJUST = {
   original: (rows: number, columns: number) => Math.sqrt(Math.max(1, rows / columns)),
   match_rms_adamw: (rows: number, columns: number) => 0.2 * Math.sqrt(Math.max(rows, columns)),
 };
 
-// v = μv + (1 − μ)g, p' = p − ηλp − η·a·orthogonalized(μv + (1 − μ)g), without Nesterov of v, of weights as matrices; AdamW of everything else
-// (Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024; torch.optim.Muon, which does it in bfloat16)
+// v = μv + (1 − μ)g, p' = p − ηλp − η·a·orthogonalized(μv + (1 − μ)g), or orthogonalized(v) without Nesterov, for weights as matrices;
+// AdamW
+// for all others (Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024; torch.optim.Muon, which uses bfloat16)
 const { amsgrad: _, ...ADAMW } = adamw.defaults;
 
 export const muon = optimizer({

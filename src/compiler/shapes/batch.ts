@@ -17,7 +17,7 @@ import type { Feeds, Runtime } from '../../runtime/session.ts';
 import type { DataInput } from './inputs.ts';
 import { load, run, sampleInput, withoutWeights } from './probe.ts';
 
-/** Agreement, relative to the largest output, of a sample computed alone and in a batch: kernels may add up in another order. */
+/** Tolerance, relative to the largest output, between a sample alone and in a batch: kernels may sum in another order. */
 const TOLERANCE = 1e-4;
 
 export interface FreedModel {
@@ -26,10 +26,12 @@ export interface FreedModel {
 }
 
 /**
- * Makes a fixed batch free. Often the file only declares it; else the targets of `Reshape` that begin with it are rewritten, and
- * constants that are joined to a batch of one (a vision transformer's class token) are repeated for each sample. What comes out is checked: each sample's outputs in a batch of two are those that the model as given computes.
+ * Makes a fixed batch free. Often only the file's declaration is fixed. If not, `Reshape` targets that begin with the batch are rewritten,
+ * and
+ * constants that are joined to a batch of one (a vision transformer's class token) are repeated for each sample. The result is checked: in
+ * a batch of two, each sample must have the outputs that the original model computes for it.
  *
- * @throws ThawError `bad-model` when the model computes something else, or does not run, with another batch
+ * @throws ThawError `bad-model` if the model computes something else, or does not run, with another batch
  */
 export async function freeBatch(model: Model, inputs: readonly DataInput[], runtime: Runtime): Promise<FreedModel> {
   const fixed = inputs.find(({ shape }) => shape.length >= 2)?.shape[0] ?? inputs[0].shape[0];
@@ -38,7 +40,7 @@ export async function freeBatch(model: Model, inputs: readonly DataInput[], runt
     input.shape[0] === fixed ? { ...input, shape: ['batch', ...input.shape.slice(1)] } : input,
   );
   const samples = twoBatches(inputs, fixed);
-  // A model that does not run as it is fails here, with its own error.
+  // A model that does not run as given fails here, with its own error.
   const alone = await runAll(model, runtime, samples.halves);
   const declared = declareFree(model, fixed, free);
   let reason: unknown;
@@ -78,7 +80,9 @@ function declareFree(model: Model, fixed: number, inputs: readonly DataInput[]):
   };
 }
 
-/** `Reshape` to [batch, …]: the constant's first entry becomes -1 (what is left), or 0 (as in the input) where -1 is taken. */
+/**
+ * `Reshape` to [batch, …]: the constant's first entry becomes -1 (the remaining size), or 0 (copied from the input) if another entry is -1.
+ */
 function freeReshapes(graph: Graph, fixed: number): Graph {
   const view = new GraphView(graph);
   const initializers = new Map(graph.initializers);
@@ -88,14 +92,16 @@ function freeReshapes(graph: Graph, fixed: number): Graph {
     if (!freed) return node;
     const name = `${node.inputs[1]}/free_${node.outputs[0]}`;
     initializers.set(name, freed);
-    // A target has no zero but the one that copies the batch, so that it may be read as one.
+    // The only zero in the target copies the batch, so `allowzero` has to go.
     const { allowzero: _, ...attributes } = node.attributes;
     return { ...node, inputs: [node.inputs[0], name], attributes };
   });
   return { ...graph, nodes, initializers };
 }
 
-/** `Concat` of samples with what is the same for all, `[1, …]`, along another axis than the first: that is expanded to their batch. */
+/**
+ * `Concat` of samples with a value that all share, `[1, …]`, along another axis than the first: the shared value is expanded to the batch.
+ */
 function repeatTokens(graph: Graph): Graph {
   const data = new Set(dataInputsOf(graph).map(({ name }) => name));
   const initializers = new Map(graph.initializers);
@@ -118,7 +124,7 @@ function repeatTokens(graph: Graph): Graph {
       initializers.set(name, { type: 'int64', shape: [1], data: arrayFrom('int64', [value]) });
       return name;
     };
-    // Sliced apart, since `Shape` has no bounds of its own before operator set 15.
+    // Sliced with a node of its own, because `Shape` has no bounds before operator set 15.
     const part = (name: string, from: number, to: number, as: string) =>
       emit('Slice', [emit('Shape', [name], `shape_of_${as}`), bound(from), bound(to)], as);
     const batch = part(sample, 0, 1, 'batch');
@@ -134,7 +140,7 @@ function repeatTokens(graph: Graph): Graph {
   return { ...graph, nodes, initializers };
 }
 
-/** More than a value has axes. */
+/** More axes than any value has. */
 const MANY = 64;
 
 function freeTarget(target: Tensor, fixed: number, allowZero: Attribute | undefined): Tensor | undefined {
@@ -176,7 +182,7 @@ async function runAll(model: Model, runtime: Runtime, feeds: readonly Feeds[]): 
   }
 }
 
-/** @throws ThawError where the outputs of the halves, one after the other, are not those of the whole */
+/** @throws ThawError if the outputs of the two halves differ from those of the whole */
 function compare(alone: readonly Outputs[], together: Outputs): void {
   for (const [name, whole] of Object.entries(together)) {
     const parts = alone.map((outputs) => outputs[name]);

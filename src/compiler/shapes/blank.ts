@@ -10,12 +10,12 @@ import {
 } from '../../onnx/index.ts';
 import { SHAPE_ONLY } from './constants.ts';
 
-/** The first of an operator's float inputs that decide shapes. All other shapes follow from integers and truth values. */
+/** The position of an operator's first float input that decides shapes. All other shapes follow from integers and booleans. */
 const SHAPING: Readonly<Record<string, number>> = { Resize: 1, Upsample: 1, OneHot: 1, Range: 0, Unique: 0 };
 
 /**
- * Whether shapes are the same whatever the weights hold, so that a run on zeros tells them: nothing that is computed of weights is other
- * than float, goes into a branch or a loop, or is a size.
+ * Whether shapes are independent of the weights' contents, so that a run on zeros finds them: values computed from weights are
+ * all floats, and none of them is a size or enters a branch or a loop.
  *
  * @param weights names of float weights
  * @param types of the nodes' outputs
@@ -42,7 +42,7 @@ export function mayBeBlank(
 const shapes = ({ op, inputs }: Node, weighted: ReadonlySet<string>): boolean =>
   Object.hasOwn(SHAPING, op) && inputs.slice(SHAPING[op]).some((name) => weighted.has(name));
 
-/** Zeros in the shape of float32 tensors, all in the memory of the largest. */
+/** Zeros in the shapes of float32 tensors, all in the memory of the largest. */
 export function blanksOf(weights: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
   const counts = Object.values(weights).map(({ shape }) => elementCount(shape));
   const zeros = new Float32Array(Math.max(0, ...counts));

@@ -16,18 +16,18 @@ export const SHAPE_ONLY = new Set(['Shape', 'Size']);
 const RANDOM = /^(Random|Multinomial|Bernoulli)/;
 
 /**
- * Outputs of nodes that depend neither on the contents of the graph's inputs, nor on weights, which training may change, nor on
- * chance; on their shapes they may.
+ * Outputs of nodes that do not depend on the contents of the graph's inputs, on weights (which training may change), or on
+ * chance. They may depend on the inputs' shapes.
  */
 export function dataIndependent(graph: Graph): Set<string> {
   const inputs = dataInputsOf(graph).map(({ name }) => name);
   const outputs = graph.outputs.map(({ name }) => name);
   const reached = smoothlyReaching(graph.nodes, outputs);
-  // A single number with a name of its own may be a parameter too.
+  // A named scalar may be a parameter too.
   const weights = [...graph.initializers].filter(
     ([name, { type, shape }]) => isFloat(type) && reached.has(name) && (elementCount(shape) > 1 || !isGenerated(name)),
   );
-  // A rounded float may be a weight of any size: without training, it would have been rounded for good.
+  // A float that the graph rounds may be a weight of any size: a weight that is not trained would be stored as integers.
   const rounded = graph.nodes.filter(isQuantize).map((node) => node.inputs[0]);
   const tainted = new Set([...inputs, ...weights.map(([name]) => name), ...rounded]);
   const independent = new Set<string>();

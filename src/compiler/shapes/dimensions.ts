@@ -9,14 +9,14 @@ const SIZES: readonly (readonly [number, number])[] = [
   [17, 19],
 ];
 
-/** The runs that tell symbols apart: a base, then for each symbol the base with another size of it. */
+/** The runs that distinguish symbols: a base, then for each symbol the base with another size of it. */
 export function planRuns(symbols: readonly string[], batch: readonly [number, number]): Sizes[] {
   const base = baseOf(symbols, batch);
   const other = (symbol: string, i: number) => pairOf(symbol, i, batch)[1];
   return [base, ...symbols.map((symbol, i) => ({ ...base, [symbol]: other(symbol, i) }))];
 }
 
-/** A run with even sizes, which confirms the formulas that the others give. None is needed if the batch is all that varies. */
+/** A run with even sizes, to confirm the formulas from the other runs. Not needed if only the batch varies. */
 export function planCheck(symbols: readonly string[], batch: readonly [number, number]): Sizes | undefined {
   if (symbols.every((symbol) => symbol === 'batch')) return undefined;
   const sizes = Object.entries(baseOf(symbols, batch));
@@ -29,15 +29,15 @@ const pairOf = (symbol: string, i: number, batch: readonly [number, number]) =>
 const baseOf = (symbols: readonly string[], batch: readonly [number, number]): Sizes =>
   Object.fromEntries(symbols.map((symbol, i) => [symbol, pairOf(symbol, i, batch)[0]]));
 
-/** A part of a product: as it is written, and its size in a run. */
+/** A factor of a product: its text, and its size in a run. */
 interface Factor {
   readonly text: string;
   readonly sizeIn: (sizes: Sizes) => number;
 }
 
 /**
- * The dimension that was seen in each run of `planRuns`, and of `planCheck` if there was one: a number, a product such as `49*batch`, or one
- * with an affine part such as `batch*sequence+1`, which is `batch` times the atom `sequence+1`.
+ * The dimension with the given size in each run of `planRuns`, and of `planCheck` if there was one: a number, a product such as `49*batch`,
+ * or a product with an affine part such as `batch*sequence+1`, which is `batch` times the atom `sequence+1`.
  *
  * @param seen the dimension's size in each run
  * @returns undefined if it is none of these
@@ -57,7 +57,7 @@ export function dimensionFrom(seen: readonly number[], runs: readonly Sizes[]): 
       rest /= from ** power;
       continue;
     }
-    // size = scale · (slope · symbol + offset), the scale being what the other symbols multiply it with
+    // size = scale · (slope · symbol + offset); scale is the product of the other symbols' factors
     const slope = (size - base) / (to - from);
     const offset = base - slope * from;
     if (!Number.isInteger(slope) || !Number.isInteger(offset)) return undefined;
@@ -76,6 +76,6 @@ export function dimensionFrom(seen: readonly number[], runs: readonly Sizes[]): 
 
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
-/** A name without `*`, which would make it a product. */
+/** A name without `*`, which would turn it into a product. */
 const atom = (symbol: string, slope: number, offset: number): string =>
   `${slope === 1 ? '' : slope}${symbol}${offset < 0 ? '' : '+'}${offset}`;

@@ -8,15 +8,15 @@ import { type DataInput, dataInputs } from './inputs.ts';
 import { type Observation, Probe, sampleInput } from './probe.ts';
 
 export interface InferenceOptions {
-  /** Shapes of the model's inputs by name, where the file does not say them: `{ pixel_values: ['batch', 3, 224, 224] }`. */
+  /** Shapes of the model's inputs by name, for sizes that the file leaves open: `{ pixel_values: ['batch', 3, 224, 224] }`. */
   readonly inputs?: Readonly<Record<string, readonly Dimension[]>>;
 }
 
 /**
- * The type and shape of every value of a model, found by running it on tiny inputs of two sizes for each symbolic dimension. The
+ * The type and shape of every value of a model, found by running it on tiny inputs with two sizes for each symbolic dimension. The
  * first dimension of the first input is called `batch`; if the file fixes it, it is freed (`freeBatch`).
  *
- * @throws ThawError `bad-model` when the model cannot be run, or an input has sizes that are not known
+ * @throws ThawError `bad-model` if the model does not run, or an input has unknown sizes
  */
 export async function inferShapes(model: Model, runtime: Runtime, options: InferenceOptions = {}): Promise<Inference> {
   const given = dataInputs(model, options.inputs);
@@ -51,11 +51,11 @@ async function observeAll(
     return checked ? { runs: [...runs, check], seen: [...seen, checked] } : { runs, seen };
   };
   const small = await attempt([1, 2]);
-  // A graph may treat one sample differently, squeezing its dimension away; then two and three tell the truth.
+  // A graph may treat one sample differently and squeeze its dimension away; then sizes two and three are used.
   return ranksAgree(small.seen) ? small : attempt([2, 3]);
 }
 
-/** A model may take no sizes but some, such as up to its number of positions. */
+/** A model may accept certain sizes only, such as up to its number of positions. */
 function refusedSizes(error: unknown): undefined {
   if (!(error instanceof ThawError)) throw error;
 }
@@ -81,7 +81,7 @@ function conclude(model: Model, inputs: readonly DataInput[], probe: Probe, { ru
   for (const { name, type, shape } of inputs) values.set(name, { type, shape });
   for (const [name, { type, shape }] of model.graph.initializers) values.set(name, { type, shape });
   const [first, ...others] = seen;
-  // Sizes that are the same in all runs are one, even if they are no product.
+  // Sizes that agree in all runs get the same name, even if they are not a product.
   const opaque = new Map<string, string>();
   const nameOf = (sizes: readonly number[], name: string): string => {
     const key = sizes.join();

@@ -9,7 +9,7 @@ import {
 } from '../../onnx/index.ts';
 import { own } from '../../own.ts';
 
-/** An input that takes data: no initializer. Its dimensions are known or have names. */
+/** An input for data, which is not an initializer. Its dimensions are known or have names. */
 export interface DataInput {
   readonly name: string;
   readonly type: DataType;
@@ -22,7 +22,7 @@ export interface DataInputs {
   readonly fixedBatch?: number;
 }
 
-/** The model's data inputs with the shapes that the user gives for them; the first dimension of the first is called `batch`. */
+/** The model's data inputs with the shapes that the user gives; the first dimension of the first input is called `batch`. */
 export function dataInputs(model: Model, given: Readonly<Record<string, readonly Dimension[]>> = {}): DataInputs {
   const infos = dataInputsOf(model.graph);
   const names = infos.map(({ name }) => name);
@@ -52,7 +52,7 @@ export function dataInputs(model: Model, given: Readonly<Record<string, readonly
 function declaredShape(info: ValueInfo, given: readonly Dimension[] | undefined): readonly (Dimension | null)[] {
   const { name, type, shape } = info;
   if (!type)
-    throw new ThawError('bad-model', `the input "${name}" is no tensor`, 'Give a model whose inputs are tensors');
+    throw new ThawError('bad-model', `the input "${name}" is not a tensor`, 'Give a model whose inputs are tensors');
   if (!given) {
     if (!shape) throw sizesUnknown(name, 'no shape');
     return shape;
@@ -71,7 +71,7 @@ function declaredShape(info: ValueInfo, given: readonly Dimension[] | undefined)
   return given.map((d, i) => (typeof shape?.[i] === 'number' ? shape[i] : d));
 }
 
-/** A sequence's length stays a symbol, also if each of its elements is a vector; an image's sizes have to be numbers. */
+/** A sequence's length stays a symbol, even if each of its elements is a vector. An image's sizes must be numbers. */
 function named(
   d: Dimension | null,
   axis: number,

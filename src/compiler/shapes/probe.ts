@@ -12,10 +12,10 @@ import { type Feeds, type Runtime, runUserModel, type Session } from '../../runt
 import { blanksOf, mayBeBlank } from './blank.ts';
 import { dataIndependent } from './constants.ts';
 
-/** Weights from this size on are fed, so that encoding and loading the model costs next to nothing. */
+/** Weights with at least this many elements become inputs, so that encoding and loading the model costs next to nothing. */
 const FED = 1024;
 const FEEDABLE = new Set<DataType>(['float32', 'float64', 'int8', 'uint8', 'int32', 'int64']);
-/** Constants beyond this size are of no use when compiling. */
+/** Larger constants are not needed at compile time. */
 const LARGEST_CONSTANT = 1 << 20;
 
 export interface Observation {
@@ -24,7 +24,7 @@ export interface Observation {
   readonly contents: ReadonlyMap<string, Tensor>;
 }
 
-/** A model laid open: its values' types, and the shapes that they take for given inputs. */
+/** A model whose values can all be read: their types, and their shapes for given inputs. */
 export class Probe {
   private constructor(
     readonly types: ReadonlyMap<string, DataType>,
@@ -39,12 +39,12 @@ export class Probe {
     const names = light.graph.nodes.flatMap(({ outputs }) => outputs.filter((name) => name !== ''));
     const types = await valueTypes(light, names, runtime);
     const typed = names.filter((name) => types.has(name));
-    // Shapes are computed inside the graph: activations are freed as in any run, and only a few integers come out.
+    // The graph computes the shapes, so activations are freed as in any run and only a few integers are returned.
     const shapeOutputs = new Map(typed.map((name) => [name, `${name}/thaw_shape`]));
     const clean = dataIndependent(model.graph);
     const independent = typed.filter((name) => clean.has(name));
-    // ONNX Runtime begins at the last node that nobody reads, and goes back from there: each shape is taken when its value is made only if the
-    // first value's comes last; else all values would be held until the network's end.
+    // ONNX Runtime starts from the last node without readers and works backwards. Each shape is computed right after its value only if the
+    // first value's shape comes last; otherwise all values would be kept until the network's end.
     const shapeNodes = [...shapeOutputs]
       .reverse()
       .map(([name, output]) => makeNode('Shape', [name], [output], {}, { name: output }));
@@ -81,7 +81,7 @@ export class Probe {
   }
 }
 
-/** The model with its large initializers as inputs, which are then fed without a copy. Declared shapes are left out. */
+/** The model with its large initializers as inputs, which are fed without a copy. Declared shapes are removed. */
 export function withoutWeights(model: Model): { light: Model; weights: Record<string, Tensor> } {
   const { graph } = model;
   const isFed = (t: Tensor) => FEEDABLE.has(t.type) && byteLengthOf(t) >= FED;
@@ -100,7 +100,7 @@ export function withoutWeights(model: Model): { light: Model; weights: Record<st
   return { light, weights };
 }
 
-/** The weights, or zeros in place of float32 ones where shapes do not depend on them: large models are then neither read nor kept. */
+/** The weights, or zeros for float32 weights if shapes do not depend on them: then large models are neither read nor kept. */
 function fedWith(light: Model, weights: Readonly<Record<string, Tensor>>, types: ReadonlyMap<string, DataType>): Feeds {
   const floats = Object.fromEntries(Object.entries(weights).filter(([, { type }]) => type === 'float32'));
   return mayBeBlank(light.graph, new Set(Object.keys(floats)), types) ? { ...weights, ...blanksOf(floats) } : weights;
@@ -115,11 +115,11 @@ async function valueTypes(model: Model, names: readonly string[], runtime: Runti
   return new Map(Object.entries(session.outputTypes));
 }
 
-/** A session for a run or two: threads that wait for the next one by spinning take the processor from this one. */
+/** A session for a run or two. Threads that spin while they wait would slow this process down. */
 export const load = (model: Model, runtime: Runtime): Promise<Session> =>
   runtime.load(writeModel(model), { optimization: 'none', spinning: false });
 
-/** @throws ThawError `bad-model` with what ONNX Runtime says, which names the node */
+/** @throws ThawError `bad-model` with ONNX Runtime's message, which names the node */
 export const run = (session: Session, weights: Feeds, inputs: Feeds): Promise<Record<string, Tensor>> =>
   runUserModel(
     session,
@@ -127,7 +127,7 @@ export const run = (session: Session, weights: Feeds, inputs: Feeds): Promise<Re
     { inputs, hint: 'Give the sizes that it takes with --input name:shape' },
   );
 
-/** An input's contents to measure with: a slow ramp for floats, so that samples differ; zeros for indices, ones for masks. */
+/** Contents of an input for probing: a slow ramp for floats, so that samples differ; zeros for indices, ones for masks. */
 export function sampleInput(name: string, type: DataType, shape: readonly number[]): Tensor {
   const count = elementCount(shape);
   if (type === 'string') return { type, shape, data: Array<string>(count).fill('') };

@@ -1,4 +1,4 @@
-/** From the nodes in a builder to a model that a runtime can load. */
+/** Turns a builder's nodes into a model that a runtime can load. */
 
 import { type GraphBuilder, type Model, readsOf, type Value } from '../../onnx/index.ts';
 import {
@@ -19,17 +19,17 @@ export interface Ends {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
   readonly machine?: Machine;
-  /** State that is in blocks, as `<name>.next` is. */
+  /** State in blocks; its `<name>.next` is in blocks too. */
   readonly stored?: ReadonlyMap<string, Stored>;
 }
 
-/** The graph without its frozen nodes. Their values that it reads, the boundary, become inputs. */
+/** The graph without its frozen nodes. The frozen values that it reads, the boundary, become inputs. */
 export function cut(b: GraphBuilder, forward: Forward, source: Model, ends: Ends) {
   const outside = new Map<string, Value>(forward.inputs.map((value) => [value.name, value]));
   const fromData = new Set(outside.keys());
   b.nodes = b.nodes.filter((node) => {
     if (readsOf(node).some((read) => fromData.has(read))) for (const output of node.outputs) fromData.add(output);
-    // Values of weights alone stay: they are constants.
+    // Values that depend on weights alone stay, because they are constants.
     if (!forward.frozen.has(node) || !fromData.has(node.outputs[0])) return true;
     for (const output of node.outputs) if (b.has(output)) outside.set(output, b.value(output));
     return false;

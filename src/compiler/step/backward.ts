@@ -13,14 +13,14 @@ import { MASK, type TrainingPlan, trainingOptions } from './plan.ts';
 /**
  * The forward and the backward pass of training.
  *
- * @param summed whether the gradients are of the sum over the batch instead of the mean; then the result has the number of `samples`
+ * @param summed whether the gradients are of the sum over the batch instead of the mean; the result then includes the number of `samples`
  */
 export function backward(b: GraphBuilder, network: Inference, plan: TrainingPlan, summed = false) {
   const forward = placeForward(b, network, plan, 'training');
   const { targets, loss } = placeLoss(b, plan, trainingOptions(plan));
   const penalty = penaltyOf(b, plan, forward.parameters, network);
   const { distillation: taken } = plan;
-  // Features that no training changes are those of the pretrained network.
+  // Features that training does not change equal those of the pretrained network.
   const same = taken?.of === 'features' && [...forward.frozen].some(({ outputs }) => outputs.includes(taken.student));
   const taught = taken && !same ? distilled(b, loss, taken) : loss;
   const mean = penalty ? b.add(taught, penalty) : taught;
@@ -34,7 +34,7 @@ export function backward(b: GraphBuilder, network: Inference, plan: TrainingPlan
   return { forward, targets, loss: mean, samples, gradients };
 }
 
-/** The gradients by a backward pass that recomputes values if that is worth it. A first pass, which keeps all that it reads, finds these values. */
+/** The gradients by a backward pass that recomputes values if that pays off. A first pass, which keeps everything, finds these values. */
 function gradientsOf(
   b: GraphBuilder,
   { constants }: Inference,
@@ -71,7 +71,7 @@ export function evaluation(b: GraphBuilder, network: Inference, plan: TrainingPl
   return { forward, ...placeLoss(b, plan, { ...plan.lossOptions, labelSmoothing: 0 }) };
 }
 
-/** @returns the inputs that the output is compared with: the labels, and the mask if the loss takes one */
+/** @returns the inputs to compare the output with: the labels, and the mask if the loss has one */
 function placeLoss(b: GraphBuilder, plan: TrainingPlan, options: LossOptions): { targets: Value[]; loss: Value } {
   const loss = LOSSES[plan.loss];
   const output = b.value(plan.output);

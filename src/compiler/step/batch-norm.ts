@@ -2,7 +2,7 @@ import { type GraphBuilder, makeNode, type Node, type Value } from '../../onnx/i
 import { normalizeBatch } from '../autodiff/index.ts';
 import type { TrainingPlan } from './plan.ts';
 
-/** Whether the plan has this node normalize with its batch's own statistics. */
+/** Whether the plan makes this node normalize with its batch's statistics. */
 export const isTrainedBatchNorm = ({ op, domain, inputs }: Node, { batchNorm, trainable }: TrainingPlan): boolean =>
   batchNorm === 'training' &&
   op === 'BatchNormalization' &&

@@ -8,7 +8,7 @@ export interface Distillation {
   readonly student: string;
   readonly teacher: string;
   readonly weight: number;
-  /** Of `scores`: both are divided by it before the softmax. */
+  /** For `scores`: divides both networks' scores before the softmax. */
   readonly temperature: number;
 }
 

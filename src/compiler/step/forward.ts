@@ -65,12 +65,15 @@ export function placeForward(
     reached: new Set([...plan.trainable, ...moving]),
   });
   for (const node of graph.nodes) place(node);
-  // An output that is not a tensor, such as a sequence, has no place in a training.
+  // Training does not support outputs that are not tensors, such as sequences.
   const outputs = graph.outputs.filter(({ name }) => values.has(name)).map(({ name }) => b.value(name));
   return { inputs, parameters, statistics: [...statistics.values()], noise, outputs, frozen };
 }
 
-/** The graph with the part that trains in an order that computes less. The frozen part stays: its results are cached, whatever trains. */
+/**
+ * The graph, with its trainable part reordered to compute less. The frozen part stays unchanged, so that its cached results stay valid
+ * for every stage.
+ */
 function reordered(
   { model: { graph }, values, constants }: Inference,
   plan: TrainingPlan,

@@ -7,14 +7,14 @@ import { finish } from './assemble.ts';
 import { placeForward } from './forward.ts';
 import type { TrainingPlan } from './plan.ts';
 
-/** The values that the rest of the network takes from frozen nodes or from the data inputs. */
+/** The values that the rest of the network reads from frozen nodes or from the data inputs. */
 export function frozenBoundary(network: Inference, plan: TrainingPlan): readonly Value[] {
   const b = new GraphBuilder();
   const forward = placeForward(b, network, plan, 'evaluation');
   prune(b, [plan.output]);
   const fromData = new Set(forward.inputs.map(({ name }) => name));
   const boundary = new Set<string>();
-  // Values of weights alone are constants on both sides of the boundary.
+  // Values that depend on weights alone are constants on both sides of the boundary.
   for (const node of b.nodes) {
     const read = readsOf(node).filter((name) => fromData.has(name));
     if (!read.length) continue;
@@ -37,7 +37,7 @@ export function prefixModel(network: Inference, plan: TrainingPlan, boundary: re
 /**
  * An inference model of a segment of the frozen part.
  *
- * @param given values that it may take as inputs; its inputs are those that it needs
+ * @param given values that it may use as inputs; its inputs are those that it needs
  * @param wanted values that it computes
  * @returns undefined if they cannot be computed from the given values alone
  */

@@ -13,7 +13,7 @@ import { canBeLate } from '../autodiff/index.ts';
 import { heldInPlace } from '../kernels/index.ts';
 import { ELEMENT_BY_ELEMENT } from './replaceable.ts';
 
-/** With more elements, a place of its own costs more than a few nodes. */
+/** For fewer elements, a few nodes cost more than a second copy. */
 const LARGE = 2 ** 14;
 
 /** A large parameter, the node that writes its next value, the operand that can be held back, and the nodes that read it. */

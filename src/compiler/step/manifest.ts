@@ -28,21 +28,21 @@ interface TypedName {
   readonly shape: readonly (number | string | null)[];
 }
 
-/** `manifest.json`: what the artifacts beside it are, and how to drive them. Plain data. */
+/** `manifest.json` describes the artifacts next to it, and how to run them. Plain data. */
 export interface Manifest {
   readonly format: 'thaw-artifacts';
   readonly version: number;
   readonly source: { readonly sha256: string };
-  /** The file beside the graphs that holds their frozen weights; null if the graphs hold them. */
+  /** The file next to the graphs with their frozen weights; null if the graphs contain them. */
   readonly externalData: string | null;
   /** Version of the standard operators in the graphs; the source's may be older. */
   readonly opset: number;
   readonly parameters: {
     readonly trainable: readonly (ManifestParameter & { readonly learningRateScale: number })[];
     readonly frozen: readonly ManifestParameter[];
-    /** Float tensors that are not parameters, and why: they are constants in every stage. */
+    /** Float tensors that are not parameters, with the reason: they are constants in every stage. */
     readonly omitted: readonly { readonly name: string; readonly count: number; readonly reason: string }[];
-    /** Elements. */
+    /** In elements. */
     readonly trainableCount: number;
     readonly frozenCount: number;
   };
@@ -50,18 +50,18 @@ export interface Manifest {
   /** The data inputs. */
   readonly inputs: readonly TypedName[];
   readonly labels: TypedName;
-  /** The input that says how much each place counts in the loss. */
+  /** The input with the weight of each place in the loss. */
   readonly mask: TypedName | null;
-  /** Inputs of `training_model.onnx` that take uniform random numbers in [0, 1), a fresh draw a step. */
+  /** Inputs of `training_model.onnx` for uniform random numbers in [0, 1), with a fresh draw for each step. */
   readonly noise: readonly TypedName[];
   /** Running statistics that training moves: inputs, with `<name>.next` as outputs. */
   readonly statistics: readonly string[];
   readonly outputs: readonly TypedName[];
-  /** The value that the loss looks at. */
+  /** The value that the loss reads. */
   readonly output: string;
   readonly loss: { readonly name: string; readonly options: object };
   readonly optimizer: { readonly name: string; readonly options: object; readonly slots: readonly string[] };
-  /** By what the optimizer clips gradients: `norm`, `value` or `adaptive`. */
+  /** The optimizer's limit for gradients: `norm`, `value` or `adaptive`. */
   readonly clip: Clipping | null;
   /** λ of λ·Σw² in the loss. */
   readonly l2: number;
@@ -70,21 +70,21 @@ export interface Manifest {
   readonly l2sp: { readonly alpha: number; readonly beta: number } | null;
   readonly dropout: readonly { readonly value: string; readonly rate: number; readonly whole?: boolean }[];
   readonly batchNorm: TrainingPlan['batchNorm'];
-  /** Operators by file, those of other domains with their domain before a point. */
+  /** Operators by file. Operators of other domains have the prefix `domain.`. */
   readonly operators: Readonly<Record<'training' | 'evaluation' | 'optimizer', readonly string[]>>;
 }
 
-/** What the manifest says that the plan and the network do not. */
+/** Entries of the manifest that come from neither the plan nor the network. */
 export interface ManifestContext {
   /** SHA-256 of the source model's file, in hexadecimal. */
   readonly sha256: string;
   readonly groups: readonly { readonly name: string; readonly parameters: readonly string[] }[];
-  /** Name of the file that the graphs have their frozen weights in, if not in their own. */
+  /** Name of the file with the graphs' frozen weights, if they are in a file of their own. */
   readonly externalData?: string;
   readonly omitted?: Manifest['parameters']['omitted'];
 }
 
-/** Describes the artifacts that were compiled of a network by a plan. */
+/** Describes the artifacts that were compiled from a network and a plan. */
 export function manifestOf(
   network: Inference,
   plan: TrainingPlan,
@@ -109,7 +109,7 @@ export function manifestOf(
   const { except: _, ...clipping } = plan.clip ?? {};
   const training = typedNames(models.training.graph);
   const data = new Set(network.model.graph.inputs.map(({ name }) => name));
-  // What would drop in the frozen part draws nothing.
+  // Dropout in the frozen part draws nothing.
   const noise = training.inputs.filter(({ name }) => name.endsWith('.noise'));
   const drawn = new Set(noise.flatMap(({ name }) => [/\.noise$/, /\.\d+\.noise$/].map((end) => name.replace(end, ''))));
   const isDrawn = ({ value }: Pick<DropoutPlan, 'value'>) => drawn.has(value);
@@ -170,7 +170,7 @@ function ownDropouts({ model: { graph }, constants }: Inference): Pick<DropoutPl
     .map((node) => ({ value: node.inputs[0], rate: rateOf(node, contents) ?? 0 }));
 }
 
-/** Sorted, each once, those inside subgraphs included. */
+/** Sorted and without repeats, including subgraphs. */
 function operatorsOf(graph: Graph): string[] {
   const found = new Set<string>();
   const visit = ({ nodes }: Graph): void => {

@@ -1,14 +1,14 @@
-/** How much memory a graph's values take as ONNX Runtime runs it. */
+/** Estimates how much memory a graph's values take in ONNX Runtime. */
 import { elementsIn, type Graph, GraphView, type Node, readsOf, subgraphs, type Typed } from '../../onnx/index.ts';
 
-/** Type and shape of a graph's values, those of its subgraphs included; undefined for what is no tensor. */
+/** Type and shape of a graph's values, including those of its subgraphs; undefined for values that are not tensors. */
 export type TypeOf = (name: string) => Typed | undefined;
 
-/** What a graph needs besides its inputs and outputs, in bytes. */
+/** The memory that a graph needs in addition to its inputs and outputs, in bytes. */
 export interface GraphMemory {
-  /** Of all values that live at once, at the worst moment. */
+  /** The peak size of all values that are alive at the same time. */
   readonly values: number;
-  /** Initializers, and what follows from them alone: ONNX Runtime computes that once and keeps it. */
+  /** Initializers, and values that depend on them alone: ONNX Runtime computes those once and keeps them. */
   readonly constants: number;
 }
 
@@ -25,29 +25,29 @@ const WIDTHS: Readonly<Record<string, number>> = {
   bool: 1,
 };
 
-/** Of which the result is what they take, seen in another shape. */
+/** Operators whose result is a reshaped view of their input. */
 export const VIEWS: ReadonlySet<string> = new Set(['Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Identity']);
 
-/** Which may write their result over an operand of its size that nobody else will read. */
+/** Operators that may write their result over an operand of the same size that no later node reads. */
 const IN_PLACE = new Set(
   'Abs Add Clip Div Elu Erf Exp Gelu HardSigmoid LeakyRelu Log Max Min Mul Neg Reciprocal Relu Sigmoid Softplus Sqrt Sub Tanh'.split(
     ' ',
   ),
 );
 
-/** A piece of memory, which several values may be in. */
+/** A piece of memory, which several values may share. */
 interface Piece {
   readonly bytes: number;
-  /** Nodes that are still to read it; graph inputs and outputs are the caller's, and never freed. */
+  /** The number of nodes that will still read it. Graph inputs and outputs belong to the caller and are never freed. */
   reads: number;
 }
 
-/** Bytes of a value; of what is no tensor 0. @param sizes of the symbols in its shape; those that are not there count as 1 */
+/** Bytes of a value; 0 if it is not a tensor. @param sizes of the symbols in its shape; missing ones count as 1 */
 export function valueBytes(typed: Typed | undefined, sizes: Readonly<Record<string, number>>): number {
   return typed ? (WIDTHS[typed.type] ?? 4) * elementsIn(typed.shape, sizes) : 0;
 }
 
-/** @param sizes of the symbols in shapes; those that are not there count as 1 */
+/** @param sizes of the symbols in shapes; missing ones count as 1 */
 export const graphMemory = (graph: Graph, typeOf: TypeOf, sizes: Readonly<Record<string, number>>): GraphMemory =>
   new Execution(graph, typeOf, sizes).memory();
 
@@ -105,7 +105,7 @@ class Execution {
     this.live += bytes;
   }
 
-  /** The piece of an operand that the result is put into. */
+  /** The piece of an operand that the result reuses. */
   private taken(name: string, node: Node, reads: readonly string[]): Piece | undefined {
     if (node.domain === '' && VIEWS.has(node.op)) return this.pieces.get(node.inputs[0]);
     if (!IN_PLACE.has(node.op)) return undefined;
@@ -126,7 +126,7 @@ class Execution {
     if (piece.reads === 0) this.live -= piece.bytes;
   }
 
-  /** What nobody reads. */
+  /** Frees the piece of a value that no node reads. */
   private free(name: string): void {
     const piece = this.pieces.get(name)!;
     if (piece.reads === 0) this.live -= piece.bytes;
@@ -135,7 +135,7 @@ class Execution {
 
 const distinct = (node: Node): string[] => [...new Set(readsOf(node))];
 
-/** ONNX Runtime's order: depth first from the nodes that nobody reads, the last one first, and from each to what it reads, the last one first. */
+/** ONNX Runtime's order: depth first from the nodes without readers, and from each node to its operands, always starting with the last. */
 function inExecutionOrder(nodes: readonly Node[]): Node[] {
   const view = new GraphView({ nodes });
   const before = new Map(

@@ -1,4 +1,4 @@
-/** How each node of a network is placed in the graph of a step. */
+/** Places each node of a network in the graph of a step. */
 
 import { ThawError } from '../../errors.ts';
 import {
@@ -36,28 +36,28 @@ export interface Placement extends TypedGraph {
   readonly constants: ReadonlyMap<string, Tensor>;
   /** The graph, indexed. */
   readonly view: GraphView;
-  /** The contents of an initializer, or of a value that is known when compiling. */
+  /** The contents of an initializer, or of another value that is known at compile time. */
   contents(name: string): Tensor | undefined;
   /** Whether a node may become part of another one. */
   isFree(node: Node): boolean;
   /** Values that depend on trainable parameters. Passes add to it. */
   readonly reached: Set<string>;
-  /** Nodes that nothing trainable reaches. They are placed unchanged. */
+  /** Nodes that no trainable parameter reaches. They are placed unchanged. */
   readonly frozen: Set<Node>;
   /** Running statistics, by name, with their new values. */
   readonly statistics: Map<string, { readonly value: Value; readonly next?: Value }>;
-  /** Inputs that take random numbers. */
+  /** Inputs for random numbers. */
   readonly noise: Value[];
 }
 
-/** Gives the node that the next pass takes, or undefined if the node needs no further pass. */
+/** Returns the node for the next pass, or undefined if the node needs no further pass. */
 export type Pass = (placement: Placement) => (node: Node) => Node | undefined;
 
 /** Every node goes through these passes, in this order. */
 export const PASSES: readonly Pass[] = [
-  // First: no other pass has to look at shape arithmetic whose result is known.
+  // First: no other pass has to handle shape arithmetic whose result is known.
   placeKnown,
-  // Before `findFrozen`: a scale that trains makes the whole folded convolution train.
+  // Before `findFrozen`: one trainable scale makes the whole folded convolution trainable.
   foldNeighbours,
   // Before `findFrozen`: it changes the inputs of the node.
   fuseGelus,
@@ -93,12 +93,12 @@ export function placer(placement: Placement): (node: Node) => void {
   };
 }
 
-/** A node whose results are known when compiling becomes constants. */
+/** Replaces a node with known results by constants. */
 function placeKnown({ b, constants }: Placement) {
   return (node: Node) => (placeConstants(b, node, constants) ? undefined : node);
 }
 
-/** A convolution takes in the zeros around its input and a fixed normalization of its result. */
+/** Merges the zero padding of a convolution's input and a fixed normalization of its result into the convolution. */
 function foldNeighbours({ b, view, isFree, reached }: Placement) {
   const foldings = findFoldings(view, isFree);
   const absorbed = new Set<Node>();
@@ -106,7 +106,7 @@ function foldNeighbours({ b, view, isFree, reached }: Placement) {
     if (absorbed.has(node)) return undefined;
     const folding = foldings.get(node);
     const reads = [node, folding?.norm].flatMap((part) => (part ? readsOf(part) : []));
-    // ONNX Runtime folds frozen ones itself: their weights are constants.
+    // ONNX Runtime itself folds frozen ones, because their weights are constants.
     if (!folding || !reads.some((name) => reached.has(name))) return node;
     const folded = fold(b, node, folding);
     if (folding.norm) {
@@ -117,7 +117,7 @@ function foldNeighbours({ b, view, isFree, reached }: Placement) {
   };
 }
 
-/** A Gelu that was written out becomes one operator. Its former parts stay without a reader. */
+/** Replaces a Gelu that was written out by one operator. Its former parts remain without readers. */
 function fuseGelus({ view, values, isFree, reached }: Placement) {
   const gelus = findGelus(view, isFree);
   return (node: Node) => {
@@ -126,7 +126,7 @@ function fuseGelus({ view, values, isFree, reached }: Placement) {
   };
 }
 
-/** A product takes in the scaling and transposes of its operands. */
+/** Merges the scaling and transposes of a product's operands into the product. */
 function fuseScores({ view, isFree, reached }: Placement) {
   const scores = findScores(view, isFree);
   return (node: Node) => {
@@ -162,7 +162,7 @@ function dropInputs({ b, plan, mode, frozen, noise }: Placement) {
   };
 }
 
-/** A layer normalization also gives the mean and 1/σ of each row, which its gradient needs. */
+/** Lets a layer normalization also return the mean and 1/σ of each row, which its gradient needs. */
 function keepRowStatistics({ b, mode, frozen }: Placement) {
   return (node: Node) => {
     const { op, domain, inputs, outputs } = node;
@@ -196,7 +196,7 @@ function declareOutputs({ b, values }: Placement) {
   };
 }
 
-/** A dropout that the model itself has in training mode. The frozen part drops nothing. */
+/** Handles the model's own dropout in training mode. The frozen part drops nothing. */
 function placeTrainingDropout({ b, mode, frozen, contents, noise }: Placement) {
   return (node: Node) => {
     if (!isTrainingDropout(node, contents)) return node;

@@ -1,4 +1,4 @@
-/** Whether a plan fits a network. */
+/** Checks that a plan fits a network. */
 
 import { ThawError } from '../../errors.ts';
 import type { Tensor } from '../../onnx/index.ts';
@@ -7,7 +7,8 @@ import { MASK, slotsOf, type TrainingPlan } from './plan.ts';
 import { AVERAGE_WEIGHT, SAMPLES } from './update.ts';
 
 /**
- * @throws ThawError `bad-config` if the plan trains a parameter that the network lacks or that is not float32, `bad-model` if the network has a
+ * @throws ThawError `bad-config` if the plan trains a parameter that the network lacks or that is not float32, `bad-model` if the network
+ *   has a
  *   value with a name that training needs
  */
 export function checkPlan({ model, values }: Inference, plan: TrainingPlan): void {

@@ -13,15 +13,15 @@ import type { Distillation } from './distillation.ts';
 /** Dropout in front of some nodes, which read `value` (Srivastava et al., 2014). */
 export interface DropoutPlan {
   readonly value: string;
-  /** Names of the nodes; of the first output where a node has no name. */
+  /** Names of the nodes; for a node without a name, its first output. */
   readonly into: ReadonlySet<string>;
-  /** Part of the elements that is dropped, 0 to 1. */
+  /** The fraction of elements that is dropped, 0 to 1. */
   readonly rate: number;
-  /** Drops all of a sample or nothing, with one draw each, as stochastic depth does (Huang et al., 2016). */
+  /** Drops a sample as a whole, with one draw for each, as stochastic depth does (Huang et al., 2016). */
   readonly whole?: boolean;
 }
 
-/** μ/2·Σ(w − w⁰)² for all parameters w that train, w⁰ being the values given, or the model's (FedProx: Li et al., 2020). */
+/** μ/2·Σ(w − w⁰)² for all trainable parameters w; w⁰ are the given values, or the model's (FedProx: Li et al., 2020). */
 export interface Proximity {
   readonly mu: number;
   readonly from: ReadonlyMap<string, Tensor>;
@@ -31,45 +31,45 @@ export interface Proximity {
 export interface TrainingPlan {
   /** Names of the initializers that train. All others are constants. */
   readonly trainable: ReadonlySet<string>;
-  /** The graph output that the loss looks at. */
+  /** The graph output that the loss reads. */
   readonly output: string;
   readonly loss: LossName;
   readonly lossOptions: LossOptions;
-  /** Labels of training are blended: the cross-entropy takes them as probabilities, and in evaluation as classes. */
+  /** Labels are blended in training: the cross-entropy reads them as probabilities, and in evaluation as classes. */
   readonly blendedLabels?: boolean;
   readonly optimizer: OptimizerName;
   readonly optimizerOptions: OptimizerOptions;
-  /** λ of the penalty λ·Σw² that is added to the loss for every trainable weight with two or more axes; 0 for none. */
+  /** λ of the penalty λ·Σw², which is added to the loss for every trainable weight with two or more axes; 0 for none. */
   readonly l2: number;
-  /** λ of the penalty λ·Σ|w|, of the same weights; 0 unless given. */
+  /** λ of the penalty λ·Σ|w| for the same weights; 0 by default. */
   readonly l1?: number;
-  /** α/2·Σ(w − w⁰)² for pretrained weights, whose distance from their pretrained values it is, and β/2·Σw² for those that are `fresh`. */
+  /** α/2·Σ(w − w⁰)² for pretrained weights, with their distance from the pretrained values, and β/2·Σw² for `fresh` ones. */
   readonly l2sp?: { readonly alpha: number; readonly beta: number; readonly fresh: ReadonlySet<string> };
   readonly proximal?: Proximity;
-  /** Only in the part that trainable parameters reach: the frozen part computes the same as in evaluation. */
+  /** Applies only in the part that trainable parameters reach: the frozen part computes the same as in evaluation. */
   readonly dropout?: readonly DropoutPlan[];
   /** Distillation from the pretrained network, which is then part of the graph. */
   readonly distillation?: Distillation;
   /** Factor on the learning rate, by parameter; 1 for all others. */
   readonly learningRateScales: ReadonlyMap<string, number>;
-  /** Updates that a parameter had no part in. Its optimizer state counts without them. */
+  /** Number of updates before a parameter began to train. Its optimizer state does not count them. */
   readonly stepOffsets: ReadonlyMap<string, number>;
-  /** Updates in which the rate of a parameter with such an offset rises in a line to its own; 0 for none. */
+  /** Number of updates over which the rate of a parameter with such an offset rises linearly to its own; 0 for none. */
   readonly thawWarmup?: number;
   /**
-   * `frozen` normalizes with the running statistics; `training` normalizes with the batch's and moves the running ones, in
-   * layers whose scale or bias trains. A frozen layer's statistics never move.
+   * `frozen` normalizes with the running statistics; `training` normalizes with the batch's and updates the running ones, in
+   * layers whose scale or bias trains. A frozen layer's statistics never change.
    */
   readonly batchNorm: 'frozen' | 'training';
-  /** The backward pass computes results of activations and normalizations anew instead of keeping them: less memory, more time. */
+  /** The backward pass recomputes results of activations and normalizations instead of keeping them: less memory, more time. */
   readonly recompute?: boolean;
-  /** Gradients are summed over batches, and an update of its own follows by their mean. Artifacts on disk are the same with and without. */
+  /** Sums gradients over batches; a separate update applies their mean. Artifacts on disk are the same with and without it. */
   readonly accumulate?: boolean;
-  /** Keeps a moving average of parameters and statistics, and evaluates it. Artifacts on disk are the same with and without. */
+  /** Keeps a moving average of parameters and statistics, and evaluates it. Artifacts on disk are the same with and without it. */
   readonly average?: boolean;
-  /** The optimizer's momentum is an input, `momentum`, which a schedule moves. */
+  /** The optimizer's momentum is an input, `momentum`, which a schedule changes. */
   readonly movesMomentum?: boolean;
-  /** Clips the gradients of an update, adaptively those of all parameters but a few. */
+  /** Clips the gradients of an update; adaptive clipping skips the parameters in `except`. */
   readonly clip?: Clipping & { readonly except?: ReadonlySet<string> };
 }
 

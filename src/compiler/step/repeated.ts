@@ -4,12 +4,12 @@ const STEPS = 'steps';
 const NEXT = '.next';
 
 /**
- * Several steps in one graph: the step is the body of a `Scan` whose state goes from one to the next. Where a runtime brings state to the
- * device and back with every run, it does so once for all of them.
+ * Several steps in one graph: the step is the body of a `Scan` whose state passes from step to step. If a runtime copies state to the
+ * device and back in every run, it does so once for all steps.
  *
- * @param step a graph of one step, with an output `x.next` for each input `x` that it moves on
- * @param state names of inputs that are not given anew to each step; those without a next value are the same in all
- * @returns a model of the same inputs and outputs, all that is no state with a first axis for the steps, of any number
+ * @param step a graph of one step, with an output `x.next` for each input `x` that it updates
+ * @param state names of inputs that are not given for each step; those without a next value are constant
+ * @returns a model with the same inputs and outputs; all but the state have a first axis for the steps, of any length
  */
 export function repeated(step: Model, state: ReadonlySet<string>): Model {
   const { graph } = step;
@@ -18,7 +18,7 @@ export function repeated(step: Model, state: ReadonlySet<string>): Model {
   const given = graph.inputs.filter(({ name }) => !state.has(name));
   const nexts = moved.map(({ name }) => name + NEXT);
   const results = graph.outputs.filter(({ name }) => !nexts.includes(name));
-  // The state's final values first, as `Scan` has them.
+  // The state's final values first, as in `Scan`.
   const outputs = [...nexts, ...results.map(({ name }) => name)];
   const within = new Set([...moved, ...given].map(({ name }) => name).concat(outputs));
   const inner = (name: string) => (within.has(name) ? `${name}/each` : name);

@@ -1,15 +1,17 @@
 import { type Graph, GraphView, type Node, readsOf } from '../../onnx/index.ts';
 import { VIEWS } from './memory.ts';
 
-/** Write each element of the result after they have read those in its place. */
+/** Operators that write each element of the result after they have read the elements at its position. */
 export const ELEMENT_BY_ELEMENT = new Set(['Add', 'Sub', 'Mul', 'Div', 'Sqrt', 'Sum']);
 
-/** Nodes that are looked at for each state: what an optimizer computes of a moment is near, what a network computes of a weight is not. */
+/**
+ * Maximum number of nodes to visit for each state: an optimizer computes few nodes from a moment, a network computes many from a weight.
+ */
 const NEAR = 32;
 
 /**
- * State `x` whose next value `x.next` may be written over it: whatever else reads it comes before, whatever order a runtime takes. These are
- * the optimizer's moments, as a rule, and not parameters, which products of the backward pass read (see `writeInPlace`).
+ * Finds state `x` whose next value `x.next` may overwrite it: all other readers come first, in any order that a runtime chooses. As a rule
+ * these are the optimizer's moments, and not parameters, which products of the backward pass read (see `writeInPlace`).
  */
 export function replaceable(graph: Graph): Set<string> {
   const given = new Set(graph.inputs.map(({ name }) => name));
@@ -22,7 +24,7 @@ export function replaceable(graph: Graph): Set<string> {
     if (writer.domain !== '' || !ELEMENT_BY_ELEMENT.has(writer.op)) continue;
     const views = readersOfViews(state, view);
     const rest = new Set([...view.readers(state), ...views]);
-    // It may read the state itself, of which all elements are in their places.
+    // The writer may read the state itself, with all elements at their positions.
     if (!views.includes(writer)) rest.delete(writer);
     if (come(rest, writer, view)) found.add(state);
   }
@@ -42,7 +44,7 @@ function readersOfViews(name: string, view: GraphView): Node[] {
   return found;
 }
 
-/** Whether all of the nodes come before another one, which computes from what they do. */
+/** Whether all of the nodes come before another one, which depends on their results. */
 function come(before: Set<Node>, after: Node, view: GraphView): boolean {
   const seen = new Set([after]);
   for (const node of seen) {

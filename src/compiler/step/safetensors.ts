@@ -28,15 +28,15 @@ export interface Safetensors {
 export const writeSafetensors = (file: Safetensors): Uint8Array => joined(safetensorsParts(file));
 
 /**
- * A safetensors file in parts: eight bytes of header length and a JSON header padded with spaces to eight bytes in the first, then the data
- * (https://github.com/huggingface/safetensors#format), which are the tensors' own bytes, not copied.
+ * A safetensors file in parts. The first part holds eight bytes of header length and a JSON header, padded with spaces to eight bytes. Then
+ * come the data (https://github.com/huggingface/safetensors#format), which are the tensors' own bytes, not copied.
  */
 export const safetensorsParts = (file: Safetensors): Uint8Array[] => [
   headerOf(file),
   ...[...file.tensors.values()].map(bytesOf),
 ];
 
-/** The same, without all of a tensor in memory if it lies in a file. A piece is valid until the next is taken. */
+/** The same, without loading a whole tensor if it is in a file. A piece is valid until the next is read. */
 export const safetensorsPieces = (file: Safetensors): Iterable<Uint8Array> => ({
   *[Symbol.iterator]() {
     yield headerOf(file);
@@ -66,9 +66,9 @@ function headerOf({ tensors, metadata }: Safetensors): Uint8Array {
 }
 
 /**
- * Reads a safetensors file, strictly: every tensor inside the data, none overlapping, nothing left over.
+ * Reads a safetensors file strictly: every tensor must be inside the data, without overlaps or unused bytes.
  *
- * @throws ThawError `bad-data` where the file is damaged
+ * @throws ThawError `bad-data` if the file is damaged
  */
 export function readSafetensors(bytes: Uint8Array): Safetensors {
   const damaged = (why: string): never => {
@@ -81,16 +81,16 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + length)));
   } catch {
-    return damaged('its header is no JSON');
+    return damaged('its header is not JSON');
   }
-  if (!isRecord(header)) return damaged('its header is no list of tensors');
+  if (!isRecord(header)) return damaged('its header is not a list of tensors');
   const { __metadata__: metadata = {}, ...entries } = header;
   if (!isRecord(metadata) || Object.values(metadata).some((value) => typeof value !== 'string'))
-    return damaged('its metadata are no strings');
+    return damaged('its metadata are not strings');
   const data = bytes.subarray(8 + length);
   const tensors = new Map<string, Tensor>();
   let end = 0;
-  // JavaScript puts keys that look like integers (`193`, as PyTorch names initializers) first: the data's order is the offsets'.
+  // JavaScript puts keys that look like integers (`193`, as PyTorch names initializers) first, so the offsets give the order.
   const inOrder = (Object.entries(entries) as [string, Record<string, unknown>][]).sort(
     ([, a], [, b]) => offset(a, 0) - offset(b, 0) || offset(a, 1) - offset(b, 1),
   );
@@ -100,8 +100,8 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
     const [from, to] = (entry?.data_offsets ?? []) as number[];
     const valid = (values: unknown) => Array.isArray(values) && values.every((v) => Number.isSafeInteger(v) && v >= 0);
     if (!type || !valid(shape) || !valid(entry.data_offsets) || (entry.data_offsets as number[]).length !== 2)
-      return damaged(`the entry of "${name}" is not understood`);
-    if (from !== end || to < from || to > data.length) damaged(`"${name}" does not lie in its place`);
+      return damaged(`the entry of "${name}" is invalid`);
+    if (from !== end || to < from || to > data.length) damaged(`"${name}" is not at its offset`);
     end = to;
     try {
       tensors.set(name, tensorFromBytes(type, shape, data.subarray(from, to)));
@@ -109,7 +109,7 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
       damaged(`"${name}": ${(error as Error).message}`);
     }
   }
-  if (end !== data.length) damaged('it holds bytes that belong to no tensor');
+  if (end !== data.length) damaged('it has bytes that belong to no tensor');
   return { tensors, metadata: metadata as Record<string, string> };
 }
 

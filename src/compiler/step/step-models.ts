@@ -21,10 +21,10 @@ import {
 export interface EvaluationStep {
   /** From the boundary, labels and parameters to `loss` and the output. */
   readonly model: Model;
-  /** Values that it takes from the frozen part, or data inputs. */
+  /** The values that it reads from the frozen part, or data inputs. */
   readonly boundary: readonly Value[];
   readonly labels: Value;
-  /** Parameters that are kept in blocks, by name. */
+  /** Parameters that are stored in blocks, by name. */
   readonly stored: ReadonlyMap<string, Stored>;
   /** Types and shapes of its values. */
   readonly typeOf: TypeOf;
@@ -34,17 +34,17 @@ export interface EvaluationStep {
 export interface StepModels {
   /**
    * From the boundary, labels, noise, parameters, state, `lr` and `step` to `loss`, the output and `<name>.next`. If the plan accumulates,
-   * `.next` is of the sums of gradients and of statistics only.
+   * it has `.next` for the sums of gradients and the statistics only.
    */
   readonly step: Model;
   /** If the plan accumulates: from parameters, state, sums, `lr` and `step` to `<name>.next`. */
   readonly update?: Model;
   readonly evaluation: EvaluationStep;
-  /** Values that `step` takes from the frozen part, or data inputs. Those of the evaluation are among them. */
+  /** The values that `step` reads from the frozen part, or data inputs. They include those of the evaluation. */
   readonly boundary: readonly Value[];
   readonly labels: Value;
   readonly noise: readonly Value[];
-  /** State that is kept in blocks, by name. The models read it and give its next values in blocks. */
+  /** State that is stored in blocks, by name. The models read it and return its next values in blocks. */
   readonly stored: ReadonlyMap<string, Stored>;
   /** Parameters that `step` no longer reads when it writes their next value. */
   readonly inPlace: ReadonlySet<string>;
@@ -53,7 +53,7 @@ export interface StepModels {
 }
 
 /**
- * Cuts the network where the first trainable parameter comes in, and writes forward, backward and update as one graph.
+ * Cuts the network before its first trainable parameter, and builds forward, backward and update as one graph.
  *
  * @param machine that runs them. Inputs and outputs of the models are in the standard layout, except those that are `stored`.
  */
@@ -87,7 +87,7 @@ export function stepModels(network: Inference, plan: TrainingPlan, machine: Mach
 /**
  * The same cut for an evaluation.
  *
- * @param given the parameters that training keeps in blocks; alone, an evaluation keeps all in blocks for which this is best
+ * @param given the parameters that training stores in blocks; without it, an evaluation chooses those for which this is best
  */
 export function evaluationStep(
   network: Inference,
@@ -115,7 +115,7 @@ const typesIn =
 
 // ------------------------------------------------------------------------------------------------------------------
 
-/** The parameters that are kept in blocks, and the state of the same shape. */
+/** The parameters that are stored in blocks, and the state of the same shape. */
 function storedState(
   b: GraphBuilder,
   plan: TrainingPlan,
@@ -166,8 +166,8 @@ const nextOf = (b: GraphBuilder, { parameters, statistics }: Forward): Map<strin
   );
 
 /**
- * The gradients in reverse order of computation. ONNX Runtime schedules from the last output backwards, so each update runs before the rest of
- * the backward pass, and the memory of its gradient is free sooner.
+ * The gradients in reverse order of computation. ONNX Runtime schedules from the last output backwards, so each update runs before the rest
+ * of the backward pass, and the memory of its gradient is freed sooner.
  */
 function lastFirst(b: GraphBuilder, gradients: ReadonlyMap<string, Value>): Map<string, Value> {
   const places = new Map(b.nodes.flatMap(({ outputs }, i) => outputs.map((name) => [name, i] as const)));

@@ -6,7 +6,7 @@ import { optimizerOf, type TrainingPlan } from './plan.ts';
 /** Weights decay. Biases and normalization parameters, which have a single axis, do not. */
 export const decays = (parameter: { readonly shape: readonly unknown[] }): boolean => parameter.shape.length > 1;
 
-/** The ends of an update: state, `lr` and `step` as inputs, `<name>.next` as outputs. */
+/** The interface of an update: state, `lr` and `step` as inputs, `<name>.next` as outputs. */
 export interface Update {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
@@ -23,10 +23,10 @@ export const placeParameters = (
     return b.input(name, type, shape);
   });
 
-/** min(t/W, 1) at a parameter's own update t, from 1: a parameter that is thawed late starts with small steps. */
+/** min(t/W, 1) at a parameter's own update t, starting at 1: a parameter that is thawed late starts with small steps. */
 const risen = (b: GraphBuilder, t: Value, updates: number): Value => b.min(b.mul(b.cast(t, 'float32'), 1 / updates), 1);
 
-/** The optimizer's step of every parameter. @param whole gradients by parameter, before they are clipped */
+/** The optimizer's step for every parameter. @param whole gradients by parameter, before clipping */
 export function placeUpdate(
   b: GraphBuilder,
   network: Inference,
@@ -69,7 +69,7 @@ export function placeUpdate(
   return { inputs, outputs };
 }
 
-/** The axis of a weight's outputs: the first as in convolutions, unless it multiplies from the right or is a transposed convolution's. */
+/** The axis of a weight's outputs: the first, as in convolutions, unless it multiplies from the right or is a transposed convolution's. */
 function unitsOf({ model }: Inference, plan: TrainingPlan, parameters: readonly Value[]): Map<string, Units> {
   const last = new Set<string>();
   const second = new Set<string>();
@@ -88,11 +88,11 @@ function unitsOf({ model }: Inference, plan: TrainingPlan, parameters: readonly 
 
 // --- gradients summed over batches -----------------------------------------------------------------------------------
 
-/** The state with the sum of a parameter's gradients since the last update, and the state with the number of their samples. */
+/** The state with the sum of a parameter's gradients since the last update, and the state with the number of samples in the sum. */
 export const sumOf = (parameter: string): string => `${parameter}.grad_sum`;
 export const SAMPLES = 'grad_samples';
 
-/** Whether a value of the state is one of these sums. */
+/** Whether a state is one of these sums. */
 export const isSum = (name: string): boolean => name === SAMPLES || name.endsWith('.grad_sum');
 
 const placeSums = (b: GraphBuilder, parameters: readonly Value[]) => ({
@@ -123,7 +123,7 @@ export function placeSummation(
   };
 }
 
-/** The optimizer's step by the mean gradient over the summed samples. Then the sums are zero again. */
+/** The optimizer's step with the mean gradient over the summed samples. Resets the sums to zero. */
 export function placeSummedUpdate(
   b: GraphBuilder,
   network: Inference,
@@ -141,14 +141,14 @@ export function placeSummedUpdate(
 
 // --- averages --------------------------------------------------------------------------------------------------------
 
-/** The state with the moving average of a parameter or statistic, and the input with the part by which it moves at this update. */
+/** The state with the moving average of a parameter or statistic, and the input with the weight of the new value at this update. */
 export const averageOf = (name: string): string => `${name}.average`;
 export const AVERAGE_WEIGHT = 'average_weight';
 
-/** Whether a value of the state is such an average. */
+/** Whether a state is such an average. */
 export const isAverage = (name: string): boolean => name.endsWith('.average');
 
-/** a + w(x − a): averages moved towards new values. @param moved new values by name */
+/** a + w(x − a): moves averages towards new values. @param moved new values by name */
 export function placeAverages(b: GraphBuilder, moved: ReadonlyMap<string, Value>): Update {
   const weight = b.input(AVERAGE_WEIGHT, 'float32', []);
   const before = new Map([...moved].map(([name, { type, shape }]) => [name, b.input(averageOf(name), type, shape)]));

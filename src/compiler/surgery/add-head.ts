@@ -16,7 +16,7 @@ import {
 import { Random } from '../../random.ts';
 import { headOf } from './head.ts';
 
-/** How a text's tokens become one vector: what the model gives for it, the first token's, or the mean over all tokens. */
+/** How a text's tokens become one vector: the model's own pooling, the first token's vector, or the mean over all tokens. */
 export const poolings = ['auto', 'pooler', 'cls', 'mean'] as const;
 export type Pooling = (typeof poolings)[number];
 
@@ -24,11 +24,11 @@ export interface EncoderHead {
   readonly classes: number;
   readonly seed: number;
   readonly pooling: Pooling;
-  /** Size of the encoder's vectors, where the file does not declare it. */
+  /** Size of the encoder's vectors, if the file does not declare it. */
   readonly features?: number;
 }
 
-/** Outputs that are one vector a text. */
+/** Outputs with one vector per text. */
 const POOLED = ['sentence_embedding', 'pooler_output'];
 const TOKENS = ['last_hidden_state', 'token_embeddings'];
 const OUTPUT = 'logits';
@@ -36,7 +36,7 @@ const OUTPUT = 'logits';
 const FLOAT = 1;
 const NAME = 'classifier';
 
-/** Whether a text model is a classifier already: its first output is scores `[batch, classes]` of a classifier. */
+/** Whether a text model is already a classifier: its first output is a classifier's scores `[batch, classes]`. */
 export function isClassifier(model: Model): boolean {
   const [output] = model.graph.outputs;
   const rank = output?.shape?.length;
@@ -45,9 +45,10 @@ export function isClassifier(model: Model): boolean {
 }
 
 /**
- * A text encoder with a classifier on top: Gemm on a vector a text, weights drawn as PyTorch's `Linear` does. Its only output are `logits`.
+ * A text encoder with a new classifier: a Gemm on one vector per text, with weights drawn like PyTorch's `Linear`. Its only output is
+ * `logits`.
  *
- * @throws ThawError `bad-model` where the encoder gives neither tokens nor vectors, `bad-config` where it cannot be pooled as asked
+ * @throws ThawError `bad-model` if the encoder gives neither tokens nor vectors, `bad-config` if it cannot be pooled as requested
  */
 export function addHead(model: Model, head: EncoderHead): Model {
   const { graph } = model;
@@ -91,7 +92,7 @@ export function addHead(model: Model, head: EncoderHead): Model {
   return { ...model, graph: headed };
 }
 
-/** The encoder's vectors, and the nodes that make one of each text's. */
+/** The encoder's vectors, and the nodes that pool a text's vectors into one. */
 function pooled(graph: Graph, asked: Pooling): { features: ValueInfo; nodes: Node[]; constants: [string, Tensor][] } {
   const output = (names: readonly string[]) =>
     names.flatMap((name) => graph.outputs.find((o) => o.name === name) ?? [])[0];
@@ -119,7 +120,7 @@ function pooled(graph: Graph, asked: Pooling): { features: ValueInfo; nodes: Nod
       constants: [first],
     };
   }
-  // Σ mask·h / Σ mask², the mask being 0 or 1; products of matrices, which every version of the operator set writes alike.
+  // Σ mask·h / Σ mask² with a mask of 0 or 1, as matrix products, which have the same form in every version of the operator set.
   const row: [string, Tensor] = [value('row'), tensor('int64', [3], arrayFrom('int64', [0, 1, -1]))];
   const column: [string, Tensor] = [value('column'), tensor('int64', [3], arrayFrom('int64', [0, -1, 1]))];
   const nodes = [
@@ -142,7 +143,7 @@ const node = (
   name = output,
 ): Node => makeNode(op, inputs, [output], attributes, { name });
 
-/** The graph without a value of its own that has the output's name. */
+/** The graph without another value that has the output's name. */
 function renamed(graph: Graph): Graph {
   const taken = new GraphView(graph).producer(OUTPUT);
   if (!taken) return graph;

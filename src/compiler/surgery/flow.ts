@@ -1,11 +1,11 @@
 import { dataInputsOf, type Graph, type Node } from '../../onnx/index.ts';
 import { SHAPE_ONLY } from '../shapes/index.ts';
 
-/** A graph's nodes seen as what flows from its main input to its main output. */
+/** A graph's nodes as the flow of data from its main input to its main output. */
 export interface DataFlow {
   /** Values that depend on the data, the input itself first. */
   readonly values: ReadonlySet<string>;
-  /** For each node, whether data flows through it on its way to the output. */
+  /** For each node, whether data passes through it on its way to the output. */
   readonly through: readonly boolean[];
   /** The values through which all data must flow, in order: the input, cuts, the output. */
   readonly cuts: readonly Cut[];
@@ -18,9 +18,9 @@ export interface Cut {
 }
 
 /**
- * Follows the data from the first input to the first output. A value is a cut when nothing else is alive after it is computed:
- * every node that matters comes before it or depends on it, in whatever order the file lists them. Other inputs (masks) that do
- * not depend on the first are left out, as constants are.
+ * Follows the data from the first input to the first output. A value is a cut if no other value is alive after it is computed:
+ * every relevant node comes before it or depends on it, in any order that the file may have. Other inputs (masks) that do
+ * not depend on the first one are ignored, like constants.
  */
 export function dataFlow(graph: Graph): DataFlow {
   const input = dataInputsOf(graph)[0]?.name ?? '';
@@ -44,7 +44,7 @@ function findCuts(graph: Graph, input: string, values: ReadonlySet<string>, thro
   graph.nodes.forEach((node, i) => {
     if (!through[i]) return;
     for (const name of node.outputs) if ((lastUse.get(name) ?? -1) > i) alive.add(name);
-    // What is read here for the last time is among what is read here.
+    // Values that this node reads for the last time are no longer alive.
     for (const name of node.inputs) if (lastUse.get(name) === i) alive.delete(name);
     const [only] = alive;
     if (alive.size === 1 && node.outputs.includes(only)) cuts.push({ value: only, node: i });
@@ -52,7 +52,7 @@ function findCuts(graph: Graph, input: string, values: ReadonlySet<string>, thro
   return cuts;
 }
 
-/** Everything that depends on the contents of the named values, these included. */
+/** All values that depend on the contents of the named values, including these. */
 export function reachedFrom(nodes: readonly Node[], names: Iterable<string>): Set<string> {
   const reached = new Set(names);
   for (const node of nodes) {
@@ -64,7 +64,7 @@ export function reachedFrom(nodes: readonly Node[], names: Iterable<string>): Se
 const carries = (node: Node, values: ReadonlySet<string>): boolean =>
   !SHAPE_ONLY.has(node.op) && node.inputs.some((name) => values.has(name));
 
-/** Everything that the named values are computed from, these included. */
+/** All values that the named values are computed from, including these. */
 export function neededFor(nodes: readonly Node[], names: readonly string[]): Set<string> {
   const needed = new Set(names);
   for (let i = nodes.length - 1; i >= 0; i--) {

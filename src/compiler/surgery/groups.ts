@@ -5,15 +5,15 @@ import { Heap } from './heap.ts';
 import { blockName, commonName, modulePath } from './names.ts';
 import { type Survey, surveyParameters, type Use } from './parameters.ts';
 
-/** Part of a network that training freezes or thaws as one. */
+/** A part of a network that training freezes or thaws as a unit. */
 export interface LayerGroup {
-  /** As the exporter named it (`layer4.1`, `features.17`), or `block1`, `block2`, … */
+  /** The exporter's name (`layer4.1`, `features.17`), or `block1`, `block2`, … */
   readonly name: string;
   /** Names of its trainable initializers, in the order in which they meet the data. */
   readonly parameters: readonly string[];
   /** Names of its running statistics (batch normalization). */
   readonly statistics: readonly string[];
-  /** Elements of all its parameters. */
+  /** The number of elements of all its parameters. */
   readonly count: number;
   /** Indices of its first and last node. The groups' ranges follow each other and cover the graph. */
   readonly nodes: readonly [number, number];
@@ -21,9 +21,9 @@ export interface LayerGroup {
   readonly input: string;
 }
 
-/** A network in fewer groups than this is divided more finely, if its names allow. */
+/** A network with fewer groups is divided more finely, if its names allow it. */
 const FEW = 8;
-/** Where names say nothing, blocks are merged to this number. */
+/** If names say nothing, blocks are merged down to this number. */
 const MANY = 20;
 
 /** Nodes between two neighbouring cuts. */
@@ -40,7 +40,7 @@ interface Run {
 }
 
 /**
- * The layer groups of a model, input side first; the last one is the head. They are divided only where all data flows through one
+ * The layer groups of a model, input side first; the last one is the head. Groups are separated only where all data passes through one
  * value, and named after the blocks in the exporter's names.
  *
  * @param head the classifier, if it is not the one that `findHead` finds
@@ -92,7 +92,7 @@ function runsOf(graph: Graph, segments: readonly Segment[]): Run[] {
   return unique(runs);
 }
 
-/** Neighbours of one name together; what has no parameters, no name, or only adjusts values, belongs to what comes before. */
+/** Merges neighbours with the same name. A segment without parameters or a name, or that only adjusts values, joins the one before it. */
 function merge(graph: Graph, segments: readonly Segment[], level: number): Run[] {
   const runs: Run[] = [];
   for (const segment of segments) {
@@ -108,10 +108,10 @@ function merge(graph: Graph, segments: readonly Segment[], level: number): Run[]
   return runs.filter(({ segments }) => segments.length);
 }
 
-/** The name of what the segments' parameters belong to; '' where there are none or their names say nothing. */
+/** The common name of the segments' parameters; '' if there are none, or if their names say nothing. */
 function nameAt(graph: Graph, segments: readonly Segment[], level: number): string {
   const uses = segments.flatMap(({ uses }) => uses);
-  // Exporters store equal tensors once, so that small ones (biases of zeros) may carry another layer's name.
+  // Exporters store equal tensors once, so small ones (biases of zeros) may have another layer's name.
   const matrices = uses.filter(({ role, name }) => role === 'weight' && graph.initializers.get(name)!.shape.length > 1);
   const names = (matrices.length ? matrices : uses)
     .map(({ name, node }) => blockName(modulePath(name, graph.nodes[node]), level))
@@ -119,7 +119,7 @@ function nameAt(graph: Graph, segments: readonly Segment[], level: number): stri
   return names.length ? commonName([...new Set(names)]) : '';
 }
 
-/** Blocks by number, the smallest neighbours merged until there are few enough. */
+/** Numbered blocks; the smallest neighbours are merged until there are few enough. */
 function numbered(graph: Graph, segments: readonly Segment[]): Run[] {
   const runs: Run[] = [];
   for (const segment of segments) {
@@ -133,14 +133,14 @@ function numbered(graph: Graph, segments: readonly Segment[]): Run[] {
   return mergeSmallest(graph, runs).map((run, i) => ({ ...run, name: `block${i + 1}` }));
 }
 
-/** Of neighbours, those that are smallest together become one, until there are few enough; of equal ones the first. */
+/** Repeatedly merges the two neighbours that are smallest together, until there are few enough; of equal pairs, the first. */
 function mergeSmallest(graph: Graph, runs: readonly Run[]): Run[] {
   const merging = runs.map((run, i) => ({
     count: countOf(graph, run),
-    /** The neighbours that are still there. */
+    /** Its remaining neighbours. */
     before: i - 1,
     after: i + 1,
-    /** Raised whenever it, or the one after it, changes. */
+    /** Raised whenever this run or the next one changes. */
     version: 0,
   }));
   const pairs = new Heap<{ size: number; at: number; version: number }>((a, b) => a.size - b.size || a.at - b.at);
@@ -172,7 +172,7 @@ function mergeSmallest(graph: Graph, runs: readonly Run[]): Run[] {
   return merged;
 }
 
-/** A name that comes again later is numbered. */
+/** Numbers names that occur again. */
 function unique(runs: readonly Run[]): Run[] {
   const seen = new Map<string, number>();
   return runs.map((run) => {

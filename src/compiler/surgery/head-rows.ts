@@ -23,21 +23,21 @@ export interface NewHead {
   /** Number of the new classes. */
   readonly classes: number;
   readonly seed: number;
-  /** For each new class the class of the old head whose weights and bias it takes over; without, all are drawn. */
+  /** For each new class, the class of the old head whose weights and bias it keeps; without this, all are drawn. */
   readonly rows?: readonly (number | undefined)[];
 }
 
 /**
- * Gives a parameter of the head, and what quantizes it, new contents for the new classes. Rows of new classes are drawn evenly from
- * ±1/√features; if rows are kept, from a range whose root mean square is at most theirs, so that the scores of a class that has learned
- * nothing yet do not exceed the others'.
+ * Gives a parameter of the head, and its quantization, new contents for the new classes. Rows of new classes are drawn uniformly from
+ * ±1/√features. If rows are kept, the range is limited so that its root mean square is at most theirs: otherwise, a class that has
+ * learned nothing yet could have higher scores than the others.
  */
 export function redraw(graph: Graph, name: string, head: Head, { classes, seed, rows }: NewHead): void {
   const { initializers } = graph;
   const before = initializers.get(name)!;
   const { type } = before;
   const last = before.shape.length - 1;
-  // A bias has the classes in its only dimension that is not 1; a weight as its layout says.
+  // A bias has the classes in its only dimension that is not 1; a weight's layout says where they are.
   const axis = name === head.weight ? (head.classesFirst ? 0 : last) : before.shape.lastIndexOf(head.classes);
   const shape = before.shape.map((d, i) => (i === axis ? classes : d));
   const rounding = roundingOf(graph.nodes, name);
@@ -56,7 +56,7 @@ export function redraw(graph: Graph, name: string, head: Head, { classes, seed, 
   if (isHalf(type)) initializers.set(name, narrowed(drawn, type));
   else if (isFloat(type)) initializers.set(name, { type, shape, data: arrayFrom(type, values) });
   else {
-    // Of the new size, so that its quantization can be found.
+    // An array of the new size, for finding its quantization.
     initializers.set(name, { type, shape, data: arrayFrom(type, new Array(values.length).fill(0)) });
     const weight = quantizedWeights({ nodes: rounding, initializers, outputs: [] }).get(name);
     if (!weight) throw inBlocks(name, type);
@@ -80,7 +80,7 @@ interface Kept {
   readonly value: number;
 }
 
-/** Every number of the rows that stay, with its new place. */
+/** Every number of the rows that stay, with its new position. */
 function keptOf(
   { initializers }: Graph,
   rounding: Node[],
@@ -115,7 +115,7 @@ function floatsOf(tensor: Tensor, floats: () => Tensor): number[] {
 const rootMeanSquare = (kept: readonly Kept[]): number =>
   Math.sqrt(kept.reduce((all, { value }) => all + value * value, 0) / kept.length);
 
-/** The nodes that round a parameter and make floats of it again. */
+/** The nodes that quantize and dequantize a parameter. */
 function roundingOf(nodes: readonly Node[], name: string): Node[] {
   const rounding = nodes.filter((node) => isQuantize(node) && node.inputs[0] === name);
   const whole = new Set([name, ...rounding.flatMap(({ outputs }) => outputs)]);
@@ -123,7 +123,7 @@ function roundingOf(nodes: readonly Node[], name: string): Node[] {
 }
 
 /**
- * A scale for each of the old classes becomes one for each of the new ones: its own where the class stays, else the widest, with its
+ * Turns scales of the old classes into scales of the new ones: the class's own if it stays, otherwise the widest, with its
  * zero point.
  */
 function rescaled(

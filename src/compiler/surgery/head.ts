@@ -19,25 +19,25 @@ import { isTail } from './tail.ts';
 /** The classifier: the last layer, whose outputs are the classes' scores. */
 export interface Head {
   readonly kind: 'gemm' | 'matmul' | 'conv';
-  /** Its nodes, the product first, then the addition of the bias if that is a node of its own. */
+  /** Its nodes: the product first, then the addition of the bias if that is a separate node. */
   readonly nodes: readonly string[];
-  /** Initializers; there may be no bias. */
+  /** Initializers; the bias may be absent. */
   readonly weight: string;
   readonly bias?: string;
-  /** Whether the weight is stored as [classes, features, …], as PyTorch does, or as [features, classes]. */
+  /** Whether the weight is stored as [classes, features, …], as in PyTorch, or as [features, classes]. */
   readonly classesFirst: boolean;
   readonly features: number;
   readonly classes: number;
-  /** The value that it reads, and the one that it computes. */
+  /** The value that it reads, and the value that it computes. */
   readonly input: string;
   readonly output: string;
   /** Operators between it and the graph's output: Softmax, Flatten, Reshape, … */
   readonly tail: readonly string[];
-  /** The graph's output that it feeds. */
+  /** The graph's output that it leads to. */
   readonly graphOutput: string;
 }
 
-/** What may follow the classifier; after a convolution also pooling and the activation that SqueezeNet has there. */
+/** Operators that may follow the classifier; after a convolution, also pooling and SqueezeNet's activation. */
 const TAIL = new Set([
   'Softmax',
   'LogSoftmax',
@@ -57,8 +57,8 @@ const POOLING = new Set(['GlobalAveragePool', 'AveragePool', 'ReduceMean', 'Glob
 /**
  * Finds the classifier: the last Gemm, MatMul (+ Add) or 1x1 Conv before the model's first output.
  *
- * @param options.name the name of its node or weight, where it is another one
- * @throws ThawError `bad-model` naming the layers that could be meant
+ * @param options.name the name of its node or weight, if another layer is the head
+ * @throws ThawError `bad-model` with the names of the possible layers
  */
 export function findHead(model: Model, options: { readonly name?: string } = {}): Head {
   const { name } = options;
@@ -129,7 +129,7 @@ function layersOf(graph: Graph): Layer[] {
   return layers.filter(({ nodes }) => nodes.length > 1 || !consumed.has(nodes[0]));
 }
 
-/** The layer whose last node this is: Gemm, MatMul, 1x1 Conv, or the addition of a bias to one of them. */
+/** The layer that ends with this node: Gemm, MatMul, 1x1 Conv, or the addition of a bias to one of them. */
 function layerEndingAt(view: GraphView, node: Node): Layer | undefined {
   if (node.domain !== '') return undefined;
   if (node.op !== 'Add') return product(view, node);
@@ -176,7 +176,7 @@ function beforeRounding(view: GraphView, value: string): string {
   return rounding && isQuantize(rounding) ? rounding.inputs[0] : value;
 }
 
-/** The initializer behind a value, through Identity, a matrix's Transpose, and what rounds floats or makes floats of whole numbers. */
+/** The initializer behind a value, through Identity, a matrix's Transpose, QuantizeLinear and DequantizeLinear. */
 export function behind(view: GraphView, value = ''): { name: string; tensor: Tensor; transposed: boolean } | undefined {
   let name = value;
   let transposed = false;
@@ -206,6 +206,6 @@ function operatorsBetween(graph: Graph, from: string, to: string): string[] {
   return operators;
 }
 
-/** Whether the head's tail only rearranges and scales its scores, so that it can stay behind another head. */
+/** Whether the head's tail only rearranges and scales its scores, so that it can also follow another head. */
 export const tailStays = ({ kind, tail }: Head): boolean =>
   tail.every((op) => TAIL.has(op) || (kind === 'conv' && POOLING.has(op)));

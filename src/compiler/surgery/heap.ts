@@ -1,8 +1,8 @@
-/** A binary heap: the least is taken first. */
+/** A binary heap that returns the smallest element first. */
 export class Heap<T> {
   private readonly items: T[] = [];
 
-  /** @param compare below 0 where the first comes before the second */
+  /** @param compare below 0 if the first comes before the second */
   constructor(private readonly compare: (a: T, b: T) => number) {}
 
   push(item: T): void {

@@ -7,14 +7,14 @@ import { surveyParameters } from './parameters.ts';
 import { lastGroups, type SuggestedStage, suggestPlan } from './plan.ts';
 import { obstaclesOf, trainableGroups } from './trainability.ts';
 
-/** `kept`: the graph has batch normalization; `folded`: it had, and its scales are in the convolutions' weights; `none`: neither. */
+/** `kept`: the graph has batch normalization; `folded`: its scales are part of the convolutions' weights; `none`: neither. */
 export type BatchNormState = 'kept' | 'folded' | 'none';
 
-/** What a model is made of, and how it would be trained. */
+/** A model's parts, and how to train it. */
 export interface Inspection {
   readonly inputs: readonly { readonly name: string; readonly type: string; readonly shape: Shape }[];
   readonly outputs: readonly { readonly name: string; readonly type: string; readonly shape: Shape }[];
-  /** Elements of all trainable parameters. */
+  /** The number of elements of all trainable parameters. */
   readonly parameters: number;
   readonly groups: readonly {
     readonly name: string;
@@ -23,12 +23,12 @@ export interface Inspection {
     readonly count: number;
   }[];
   readonly head: Head | null;
-  /** Nodes that gradients would have to pass and cannot, the nearest to the output first. */
+  /** Nodes without a gradient on the gradients' path, nearest to the output first. */
   readonly unsupported: readonly { readonly operator: string; readonly node: string; readonly why: string }[];
-  /** The largest set of last layer groups that can be trained, as `--trainable` takes it; null where not even the head can. */
+  /** The largest set of last layer groups that can be trained, as a `--trainable` value; null if not even the head can. */
   readonly trainable: string | null;
   readonly batchNorm: BatchNormState;
-  /** Float tensors that no stage trains, and why. */
+  /** Float tensors that no stage trains, with the reasons. */
   readonly omitted: readonly Omission[];
   readonly plan: readonly SuggestedStage[];
 }

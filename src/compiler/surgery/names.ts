@@ -1,8 +1,8 @@
 import type { Node } from '../../onnx/index.ts';
 
 /**
- * The module that exported a parameter, as a path: from `features.17.conv.0.0.weight`, or where exporters renamed the tensor
- * (`onnx::Conv_538`), from its node, `/features/features.17/conv/conv.0/conv.0.0/Conv`. Empty where neither says anything.
+ * The path of the module that exported a parameter: from `features.17.conv.0.0.weight`, or, if exporters renamed the tensor
+ * (`onnx::Conv_538`), from its node, `/features/features.17/conv/conv.0/conv.0.0/Conv`. Empty if neither name has a path.
  */
 export function modulePath(parameter: string, node: Node): string[] {
   if (/^(onnx::|[\d_]+$|ortshared)/.test(parameter) || isOperatorName(parameter, node)) return nodePath(node);
@@ -18,7 +18,7 @@ function nodePath(node: Node): string[] {
   return collapse(parts);
 }
 
-/** Names that exporters make up from the operator: `Conv`, `Conv_12`, `node_Conv_12`, `n0`. */
+/** Names that exporters derive from the operator: `Conv`, `Conv_12`, `node_Conv_12`, `n0`. */
 function isOperatorName(name: string, { op }: Node): boolean {
   const isMadeUp = (stem: string) =>
     stem === '' || stem === 'n' || stem === withoutCount(op) || /^[A-Z][A-Za-z]*$/.test(stem);
@@ -36,26 +36,26 @@ function split(name: string): string[] {
   return name.split('.').filter((part) => part !== '');
 }
 
-/** `layer4`, `layer4.1`, `conv2` says each name twice: what is repeated is left out, and the rest split at its dots. */
+/** `layer4`, `layer4.1`, `conv2` contain each name twice: removes repeats, and splits the rest at its dots. */
 function collapse(parts: readonly string[]): string[] {
   const kept = parts.filter((part, i) => !parts[i + 1]?.startsWith(`${part}.`) && part !== parts[i + 1]);
   return kept.flatMap((part) => part.split('.'));
 }
 
 /**
- * The block of a module at a level of detail: its path up to the level-th part that counts something (`layer4` at 1, `layer4.1` at 2),
- * or to the last that does. A layer's own number within its block (`conv1.0`) counts only where nothing before it does.
+ * The block of a module at a level of detail: its path up to the level-th numbered part (`layer4` at 1, `layer4.1` at 2),
+ * or to the last numbered part. A layer's own number within its block (`conv1.0`) counts only if no earlier part has a number.
  */
 export function blockName(path: readonly string[], level: number): string {
   const counting = path.flatMap((part, i) => (/\d/.test(part) ? [i] : []));
   const end = counting.filter((i, nth) => nth < level && (nth === 0 || i < path.length - 1)).at(-1);
   if (end === undefined) return path.join('.');
-  // Keras counts within a name: block_16_depthwise.
+  // Keras puts numbers inside a name: block_16_depthwise.
   const counted = /^(.*?\d+[a-z]?)_[a-zA-Z]/.exec(path[end])?.[1] ?? path[end];
   return [...path.slice(0, end), counted].join('.');
 }
 
-/** What several names begin with, in whole parts; the first of them where they have nothing in common. */
+/** The common start of several names, in whole parts; the first name if they have nothing in common. */
 export function commonName(names: readonly string[]): string {
   const [first, ...others] = names.map((name) => name.split('.'));
   const length = first.findIndex((part, i) => others.some((other) => other[i] !== part));

@@ -6,7 +6,7 @@ import type { Survey } from './parameters.ts';
 /** A float tensor that no stage trains, and why. */
 export interface Omission {
   readonly name: string;
-  /** Its elements. */
+  /** Its number of elements. */
   readonly count: number;
   readonly reason: string;
   /** The layer group in which it is first read; undefined if nothing reads it. */
@@ -14,11 +14,11 @@ export interface Omission {
 }
 
 /**
- * The float initializers that are in no layer group: training never changes them. Those of subgraphs are among them.
+ * The float initializers that are in no layer group: training never changes them. Initializers of subgraphs are included.
  *
  * @param graph with constants hoisted, as `hoistConstants` does
  * @param survey of the graph's parameters
- * @param output the graph output that the loss looks at
+ * @param output the graph output that the loss reads
  */
 export function omissionsOf(
   graph: Graph,
@@ -61,7 +61,7 @@ function withinSubgraphs(node: Node): Omission[] {
   ]);
 }
 
-/** The tensors of several numbers among them, on one line; undefined if there are none. */
+/** Describes the omitted tensors of more than one number in one line; undefined if there are none. */
 export function describeOmissions(omissions: readonly Omission[]): string | undefined {
   const several = omissions.filter(({ count }) => count > 1);
   if (!several.length) return undefined;

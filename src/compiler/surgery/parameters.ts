@@ -16,12 +16,13 @@ import { reachedFrom } from './flow.ts';
 import { isTail } from './tail.ts';
 
 /**
- * `weight`: of a layer that mixes (convolution, product, embedding), its bias included. `affine`: scales, offsets, tokens that adjust what
- * layers compute. `statistic`: running mean and variance, which training does not change by gradients.
+ * `weight`: of a layer that mixes (convolution, product, embedding), with its bias. `affine`: scales, offsets, tokens that adjust the
+ * results
+ * of layers. `statistic`: running mean and variance, which gradients do not change.
  */
 export type Role = 'weight' | 'affine' | 'statistic';
 
-/** What an initializer is to the network. */
+/** The role of an initializer in the network. */
 export interface Use {
   readonly name: string;
   readonly role: Role;
@@ -29,13 +30,15 @@ export interface Use {
   readonly node: number;
 }
 
-/** Float initializers by what they are: parameters and running statistics in the order in which they meet the data, and why others are neither. */
+/**
+ * Float initializers by role: parameters and running statistics in the order in which they meet the data, and the reasons for all others.
+ */
 export interface Survey {
   readonly uses: readonly Use[];
   readonly constants: ReadonlyMap<string, string>;
 }
 
-/** Operands that a layer is made of, by position. */
+/** A layer's own operands, by position. */
 const ROLES: Readonly<Record<string, readonly (Role | undefined)[]>> = {
   Conv: [undefined, 'weight', 'weight'],
   ConvTranspose: [undefined, 'weight', 'weight'],
@@ -52,7 +55,7 @@ const ROLES: Readonly<Record<string, readonly (Role | undefined)[]>> = {
   LSTM: [undefined, 'weight', 'weight', 'weight', undefined, undefined, undefined, 'weight'],
   GRU: [undefined, 'weight', 'weight', 'weight'],
   RNN: [undefined, 'weight', 'weight', 'weight'],
-  // As ONNX Runtime's optimizer writes them.
+  // Operators of ONNX Runtime's optimizer.
   FusedConv: [undefined, 'weight', 'weight'],
   FusedGemm: ['weight', 'weight', 'weight'],
   FusedMatMul: ['weight', 'weight'],
@@ -66,16 +69,16 @@ const ROLES: Readonly<Record<string, readonly (Role | undefined)[]>> = {
   EmbedLayerNormalization: [undefined, undefined, 'weight', 'weight', 'weight', 'affine', 'affine'],
 };
 
-/** Operators that only rearrange or round, so that what comes out of them is still the parameter. */
+/** Operators that only rearrange or round, so that their result is still the parameter. */
 const REARRANGING: ReadonlySet<string> = new Set(
   'Identity Transpose Reshape Flatten Squeeze Unsqueeze Expand Tile Cast QuantizeLinear DequantizeLinear'.split(' '),
 );
 
 /**
- * Every float initializer from which an output can be reached by gradients is a parameter, except the constants that `constantReason`
- * recognizes. It belongs to the node in which it, or what is computed from it and other constants, first meets the data.
+ * Every float initializer with a gradient path to an output is a parameter, except the constants that `constantReason`
+ * recognizes. It belongs to the node in which it, or a value computed from it and other constants, first meets the data.
  *
- * @param output the graph output that the loss looks at
+ * @param output the graph output that the loss reads
  */
 export function surveyParameters(graph: Graph, output = graph.outputs[0]?.name ?? ''): Survey {
   const inputs = dataInputsOf(graph).map(({ name }) => name);
@@ -88,7 +91,7 @@ export function surveyParameters(graph: Graph, output = graph.outputs[0]?.name ?
   const touched = new Set<string>();
   const visited = new Set<string>();
 
-  /** The initializers that a value is computed from, and whether they reach it unchanged but for their order and type. */
+  /** The initializers that a value is computed from, and whether they reach it unchanged except for order and type. */
   function* behind(value: string): Generator<{ name: string; isDirect: boolean }> {
     const open = [{ name: value, isDirect: true }];
     for (let next = open.pop(); next; next = open.pop()) {
@@ -113,7 +116,7 @@ export function surveyParameters(graph: Graph, output = graph.outputs[0]?.name ?
       return;
     }
     touched.add(name);
-    // A tensor that is shared by a weight and a statistic is a weight.
+    // A tensor that is shared by a weight and a statistic counts as a weight.
     if (!before) uses.set(name, { name, role: role ?? 'affine', node: index });
     else if (before.role === 'statistic') uses.set(name, { ...before, role: role ?? 'affine' });
   };
@@ -137,7 +140,7 @@ export function surveyParameters(graph: Graph, output = graph.outputs[0]?.name ?
     if (!isTail(node) && node.outputs.some((name) => smooth.has(name))) settleNode(node, index);
     if (readsOf(node).some((name) => touched.has(name))) for (const name of node.outputs) touched.add(name);
   }
-  // What reaches the output without ever meeting the data.
+  // Initializers that reach the output without meeting the data.
   for (const [index, node] of graph.nodes.entries()) {
     const isReached = !isTail(node) && node.outputs.some((name) => smooth.has(name));
     if (isReached && !node.outputs.some((name) => data.has(name))) settleNode(node, index);
@@ -146,8 +149,8 @@ export function surveyParameters(graph: Graph, output = graph.outputs[0]?.name ?
 }
 
 /**
- * The graph with the contents of `Constant` nodes as initializers wherever they could be parameters (floats, more than one element) or what
- * makes floats of quantized ones: some exporters write weights so.
+ * Turns the contents of `Constant` nodes into initializers if they could be parameters (floats, more than one element) or if they
+ * dequantize some: some exporters write weights like this.
  */
 export function hoistConstants(graph: Graph): Graph {
   const initializers = new Map(graph.initializers);

@@ -3,7 +3,7 @@ import { reachedFrom } from './flow.ts';
 import type { LayerGroup } from './groups.ts';
 import { selectParameters } from './selection.ts';
 
-/** A value between two layers, and who reads it. */
+/** A value between two layers, and its readers. */
 export interface Place {
   readonly value: string;
   /** The node that computes it. */
@@ -15,7 +15,7 @@ export interface Place {
 /**
  * Every value that depends on the data and that a node reads.
  *
- * @param whole the graph with adapters, which read its values too
+ * @param whole the graph with adapters, which also read its values
  */
 export function placesOf(graph: Graph, whole: Graph = graph): Place[] {
   const inputs = dataInputsOf(graph).map(({ name }) => name);
@@ -23,7 +23,7 @@ export function placesOf(graph: Graph, whole: Graph = graph): Place[] {
   const view = new GraphView(whole);
   return graph.nodes.flatMap((node) =>
     node.outputs.flatMap((value): Place[] => {
-      // What only a subgraph reads, nothing can be put in front of.
+      // Nothing can be inserted before a reader inside a subgraph.
       const readers = data.has(value) ? view.readers(value).filter(({ inputs }) => inputs.includes(value)) : [];
       return readers.length ? [{ value, node: labelOf(node), readers: readers.map(labelOf) }] : [];
     }),
@@ -31,10 +31,10 @@ export function placesOf(graph: Graph, whole: Graph = graph): Place[] {
 }
 
 /**
- * The places that a name means: a layer group's name the end of the group; a value's or a node's name, a glob or `/regex/` on them,
- * these values.
+ * The places that a name selects: for a layer group's name, the end of the group; for a value's or a node's name, or a glob or `/regex/`,
+ * the matching values.
  *
- * @throws ThawError `bad-config` where it means none, with names that are near
+ * @throws ThawError `bad-config` if it selects none, with similar names
  */
 export function selectPlaces(name: string, places: readonly Place[], groups: readonly LayerGroup[]): readonly Place[] {
   const at = groups.findIndex((group) => group.name === name);

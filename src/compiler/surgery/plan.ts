@@ -15,9 +15,9 @@ const SUGGESTED = [
 export const SUGGESTED_GROUPS: readonly number[] = SUGGESTED.map(({ last }) => last);
 
 /**
- * Gradual thawing: the new head alone first, so that its random start does not spoil what lies below; then two groups, then seven more.
+ * Gradual thawing: first the new head alone, so that its random weights do not spoil the layers below; then two groups, then seven more.
  *
- * @param most how many of the last groups can be trained
+ * @param most the number of last groups that can be trained
  */
 export function suggestPlan(groups: readonly LayerGroup[], most: number = groups.length): SuggestedStage[] {
   const named = SUGGESTED.map(({ last, epochs }) => ({

@@ -1,23 +1,23 @@
-/** Tensors that are constants by their contents: no training leaves such numbers behind. */
+/** Recognizes constants by their contents: training never results in such numbers. */
 import { elementCount, isHalf, type Tensor, widened } from '../../onnx/index.ts';
 
-/** Elements from which on contents count: fewer numbers fall into a pattern by chance. */
+/** Contents count from this number of elements: fewer numbers form a pattern by chance. */
 const ENOUGH = 4;
-/** Elements of a tensor that is still looked at as a whole. */
+/** The largest tensor that is checked as a whole, in elements. */
 const MOST = 1 << 22;
-/** A bias of attention scores from which on softmax leaves nothing. */
+/** A bias of attention scores at or below this leaves nothing after softmax. */
 const MASKED = -100;
 
 /**
- * What a tensor is that nobody trained, or undefined if it may be a parameter. Recognized are
+ * Describes a tensor that was not trained; undefined if it may be a parameter. It recognizes
  *
  * - masks: zeros and numbers of at most −100, or infinities;
- * - evenly spaced numbers (positions, bins) and geometric series (frequencies, slopes), of four and more;
- * - sinusoids: every column a sampled sine or cosine, of positions on a line or on a square grid (Vaswani et al., 2017);
- * - coordinates: up to four columns, in which each value comes equally often, as in a grid's;
+ * - evenly spaced numbers (positions, bins) and geometric series (frequencies, slopes), at least four numbers;
+ * - sinusoids: every column is a sampled sine or cosine, of positions on a line or on a square grid (Vaswani et al., 2017);
+ * - coordinates: up to four columns in which each value occurs equally often, as in a grid;
  * - blurs: depthwise filters that are all the same binomial filter (Zhang, 2019).
  *
- * @param isFilter of a convolution or a product: only evenly spaced numbers and blurs are no weights there
+ * @param isFilter of a convolution or a product: there, only evenly spaced numbers and blurs count as constants
  */
 export function recognize(tensor: Tensor, isFilter = false): string | undefined {
   const count = elementCount(tensor.shape);
@@ -35,14 +35,14 @@ export function recognize(tensor: Tensor, isFilter = false): string | undefined 
   return undefined;
 }
 
-/** The only number in a tensor, which it repeats. */
+/** The number that a tensor repeats, if it has only one. */
 export function repeated(tensor: Tensor): number | undefined {
   const x = contentsOf(tensor);
   for (let i = 1; i < x.length; i++) if (x[i] !== x[0]) return undefined;
   return x[0];
 }
 
-/** Zeros and ones, of both some. */
+/** Whether a tensor has zeros and ones, some of each, and nothing else. */
 export function isBinary(tensor: Tensor): boolean {
   const x = contentsOf(tensor);
   let ones = 0;
@@ -53,7 +53,7 @@ export function isBinary(tensor: Tensor): boolean {
   return ones > 0 && ones < x.length;
 }
 
-/** Its elements, halves as the numbers they stand for. */
+/** Its elements as numbers, also for half-precision types. */
 const contentsOf = (tensor: Tensor): ArrayLike<number> =>
   (isHalf(tensor.type) ? widened(tensor) : tensor).data as unknown as ArrayLike<number>;
 
@@ -76,7 +76,7 @@ function isSpaced(x: ArrayLike<number>): boolean {
   return true;
 }
 
-/** Each number may come twice: once for a sine, once for a cosine. */
+/** Each number may occur twice: once for a sine, once for a cosine. */
 function isGeometric(x: ArrayLike<number>): boolean {
   const times = x[0] === x[1] ? 2 : 1;
   const count = x.length / times;
@@ -89,7 +89,7 @@ function isGeometric(x: ArrayLike<number>): boolean {
   return true;
 }
 
-/** Rows of `columns`; a first row of zeros, which some give a class token, may come before them. */
+/** Rows of `columns`. A first row of zeros, which some models use for a class token, may precede them. */
 function isSinusoids(x: ArrayLike<number>, columns: number): boolean {
   const rows = x.length / columns;
   const isZeros = Array.from({ length: columns }, (_, c) => x[c]).every((value) => value === 0);
@@ -99,7 +99,7 @@ function isSinusoids(x: ArrayLike<number>, columns: number): boolean {
   const isSquare = side * side === count;
   let moving = 0;
   for (let c = 0; c < columns; c++) {
-    /** Numbers of the column, so many rows apart. */
+    /** Numbers of the column, `step` rows apart. */
     const along = (step: number, length: number): Series => ({
       x,
       from: first * columns + c,
@@ -117,7 +117,7 @@ function isSinusoids(x: ArrayLike<number>, columns: number): boolean {
   return moving * 2 > columns;
 }
 
-/** Numbers of a tensor, evenly far apart. */
+/** Numbers at equal distances in a tensor. */
 interface Series {
   readonly x: ArrayLike<number>;
   readonly from: number;
@@ -127,7 +127,7 @@ interface Series {
 
 const at = ({ x, from, step }: Series, i: number) => x[from + i * step];
 
-/** Whether each number equals the one so many places before it, of those in runs of `run` that begin anew with every `period · run`. */
+/** Whether each number equals the one `period` places before it, within runs of `run` numbers that restart after every `period · run`. */
 function repeats(series: Series, period: number, run: number): boolean {
   for (let i = 0; i < series.length; i++) {
     const same = run === 1 ? i % period : i - (i % run);
@@ -136,10 +136,10 @@ function repeats(series: Series, period: number, run: number): boolean {
   return true;
 }
 
-/** xₖ₊₁ + xₖ₋₁ = 2·cos ω·xₖ, which sines and cosines of evenly spaced angles fulfil; ω by least squares. */
+/** xₖ₊₁ + xₖ₋₁ = 2·cos ω·xₖ, which holds for sines and cosines of evenly spaced angles; ω by least squares. */
 function isSinusoid(series: Series): boolean {
   const { length } = series;
-  // Few numbers show most tensors to be something else.
+  // A few numbers are enough to reject most tensors.
   return length >= ENOUGH && fits(series, Math.min(length, 8)) && (length <= 8 || fits(series, length));
 }
 
@@ -159,7 +159,7 @@ function fits(series: Series, length: number): boolean {
   return error <= 4e-8 * (square + 1e-12);
 }
 
-/** Few columns, in each of which every value comes equally often, and far less often different than there are rows. */
+/** Few columns, with far fewer different values than rows, each of which occurs equally often. */
 function isGrid(x: ArrayLike<number>, columns: number): boolean {
   const rows = x.length / columns;
   if (columns > ENOUGH || columns < 2 || rows < 9) return false;

@@ -20,12 +20,12 @@ import { type NewHead, redraw } from './head-rows.ts';
 const NORMALIZING = new Set(['Softmax', 'LogSoftmax', 'Sigmoid']);
 
 /**
- * The model with a new classifier: the same operators, weight names and layout, new weights for the new classes. What the graph's
- * output gives are logits: a Softmax at the end is cut off. Weights and bias are drawn as PyTorch's `Linear` and `Conv2d` do, from
- * ±1/√features evenly, but for the rows of classes that stay.
+ * Gives the model a new classifier: the same operators, weight names and layout, with new weights for the new classes. The graph's
+ * output is logits: a Softmax at the end is removed. Weights and bias are drawn like PyTorch's `Linear` and `Conv2d`, uniformly
+ * from ±1/√features, except for the rows of classes that stay.
  *
  * @returns the model, and the names of the new initializers
- * @throws ThawError `bad-model` when the head cannot be replaced
+ * @throws ThawError `bad-model` if the head cannot be replaced
  */
 export function replaceHead(
   model: Model,
@@ -84,7 +84,7 @@ function asLogits(graph: Graph, head: Head): Graph {
   return pruned({ ...graph, nodes });
 }
 
-/** Walks from the output up to the head; what remains after Softmax and its like are stepped over ends in `source`. */
+/** Walks from the output up to the head; without Softmax and the like, the graph ends in `source`. */
 function withoutNormalizing(graph: Graph, head: Head): { source: string; dropped: Set<string> } {
   const view = new GraphView(graph);
   const path: Node[] = [];
@@ -93,7 +93,7 @@ function withoutNormalizing(graph: Graph, head: Head): { source: string; dropped
     if (!node) {
       throw new ThawError(
         'bad-model',
-        `what follows "${head.nodes[0]}" does not lead to the output "${head.graphOutput}" in a line, so that its scores cannot be had`,
+        `no single path leads from "${head.nodes[0]}" to the output "${head.graphOutput}", so the head's scores cannot be the output`,
         'Name another head with --head',
       );
     }
@@ -106,14 +106,14 @@ function withoutNormalizing(graph: Graph, head: Head): { source: string; dropped
   if (after.some((node) => node.op !== 'Identity' && !isQuantize(node) && !isDequantize(node))) {
     throw new ThawError(
       'bad-model',
-      `the output's ${path[last].op} is followed by ${after.map(({ op }) => op).join(', ')}, so that its scores cannot be had`,
+      `the output's ${path[last].op} is followed by ${after.map(({ op }) => op).join(', ')}, so its input cannot be the output`,
       'Export the model without it',
     );
   }
   return { source: path[last].inputs[0], dropped: new Set(after.flatMap(({ outputs }) => outputs)) };
 }
 
-/** Constants of Reshape after the head, and declared shapes, with the new number of classes. */
+/** Sets the new number of classes in the constants of Reshape after the head and in declared shapes. */
 function resized(graph: Graph, head: Head, classes: number): Graph {
   const initializers = new Map(graph.initializers);
   const start = graph.nodes.find((node) => labelOf(node) === head.nodes.at(-1))?.outputs ?? [head.output];

@@ -6,13 +6,13 @@ import { Heap } from './heap.ts';
 export interface Residual {
   /** The node that adds. */
   readonly node: string;
-  /** The value that the branch ends in. */
+  /** The last value of the branch. */
   readonly branch: string;
 }
 
 /**
- * The residual branches, input side first: additions of two values that both depend on the data, where one has passed weights that the
- * other has not. The shortcut is the one that has passed fewer nodes since they parted, be it the value itself or a projection of it.
+ * The residual branches, input side first: additions of two values that both depend on the data, one of which has passed weights that the
+ * other has not. The shortcut is the one that has passed fewer nodes since they separated: the value itself, or a projection of it.
  */
 export function residualsOf(graph: Graph): Residual[] {
   const inputs = dataInputsOf(graph).map(({ name }) => name);
@@ -31,20 +31,22 @@ export function residualsOf(graph: Graph): Residual[] {
   });
 }
 
-/** Values read on the two ways to an addition, from which on they are no residual branch and its shortcut. Real branches read some dozen. */
+/**
+ * Beyond this many values on the two paths to an addition, they are not a residual branch and its shortcut. Real branches have a few dozen.
+ */
 const LONGEST = 1000;
 
-/** Which of two values a node comes before. */
+/** Marks the value that a node comes before. */
 const FIRST = 1;
 const SECOND = 2;
 const BOTH = 3;
 
 /**
- * The nodes that one of two values comes from, and the other does not: back from both, the last node first, until all that is left is behind
+ * The nodes before one of two values only. Walks back from both, last node first, until all remaining nodes come before
  * both.
  *
  * @param data values that depend on the data
- * @returns undefined where they parted too long ago
+ * @returns undefined if they separated too long ago
  */
 function partedNodes(
   view: GraphView,

@@ -11,7 +11,7 @@ export type Selection = string | readonly string[];
  * @param groups layer groups, input side first, the head last
  * @param allNames the names of all parameters
  * @param omitted tensors that never train, with the reasons for error messages
- * @throws ThawError `bad-config` when a part of it names nothing, with the names that are near
+ * @throws ThawError `bad-config` if a part of it matches no name, with similar names
  */
 export function selectParameters(
   selection: Selection,
@@ -24,7 +24,7 @@ export function selectParameters(
   return new Set(parts.flatMap((part) => select(part, groups, allNames, omitted)));
 }
 
-/** A selection as people read it, and may write it: without the parts that are within another one, as `head` is within `last:3`. */
+/** A selection in readable form: without the parts that another part includes, as `last:3` includes `head`. */
 export function selectionText(selection: Selection): string {
   const parts = [...new Set(partsOf(selection))];
   if (parts.includes('all')) return 'all';
@@ -39,11 +39,11 @@ const EXAMPLES = 'Write head, last:3, all, the name of a layer group, a pattern 
 const partsOf = (selection: Selection): string[] =>
   (typeof selection === 'string' ? [selection] : selection).flatMap(split);
 
-/** Parts between commas; a regular expression may have commas of its own. */
+/** Splits at commas, except inside a regular expression. */
 const split = (text: string): string[] =>
   (text.match(/\/(?:[^/\\]|\\.)*\/\w*|[^,]+/g) ?? []).map((part) => part.trim()).filter((part) => part !== '');
 
-/** Of a selection by a stranger, the parts that may take more time than anyone has: regular expressions, and globs with many stars. */
+/** The parts of an untrusted selection that could take too long: regular expressions, and globs with many stars. */
 export const slowPatterns = (selection: Selection): string[] =>
   partsOf(selection).filter((part) => REGEX.test(part) || part.split('*').length > 4);
 
@@ -78,7 +78,11 @@ function numberOfLast(part: string): number | undefined {
   if (!part.startsWith('last:')) return undefined;
   const count = Number(part.slice('last:'.length));
   if (!/^last:\d+$/.test(part) || count < 1) {
-    throw new ThawError('bad-config', `"${part}" is no number of layer groups`, 'Write last:1 (the head), last:2, …');
+    throw new ThawError(
+      'bad-config',
+      `"${part}" is not a number of layer groups`,
+      'Write last:1 (the head), last:2, …',
+    );
   }
   return count;
 }
@@ -93,10 +97,10 @@ function toPattern(part: string): RegExp {
         .replaceAll('?', '.')}$`,
     );
   try {
-    // A pattern is tested against many names: it must not remember where it was.
+    // The pattern is tested against many names, so it must not keep its position between tests.
     return new RegExp(regex[1], regex[2].replace(/[gy]/g, ''));
   } catch (cause) {
-    throw new ThawError('bad-config', `${part} is no regular expression: ${(cause as Error).message}`, EXAMPLES, {
+    throw new ThawError('bad-config', `${part} is not a regular expression: ${(cause as Error).message}`, EXAMPLES, {
       cause,
     });
   }
@@ -114,7 +118,7 @@ function hint(part: string, groups: readonly LayerGroup[], allNames: readonly st
     : `The layer groups are ${groups.map(({ name }) => name).join(', ')}`;
 }
 
-/** Sørensen and Dice's coefficient of the pairs of neighbouring letters. */
+/** Sørensen–Dice coefficient of the pairs of neighbouring letters. */
 function likeness(a: string, b: string): number {
   const pairs = (text: string) => Array.from({ length: text.length - 1 }, (_, i) => text.slice(i, i + 2).toLowerCase());
   const rest = pairs(b);

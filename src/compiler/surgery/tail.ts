@@ -1,7 +1,7 @@
-/** Nodes of Thaw's own between a head and the graph's output, known by their names. */
+/** Thaw's own nodes between a head and the graph's output, recognized by their names. */
 import { GraphView, isHalf, type Model, type Node, Rewriter, renameValues, type Tensor } from '../../onnx/index.ts';
 
-/** One operator of a tail: it reads what comes before it, and constants. */
+/** One operator of a tail: it reads the previous value, and constants. */
 export interface TailStep {
   readonly op: string;
   readonly attributes?: Readonly<Record<string, number>>;
@@ -10,12 +10,12 @@ export interface TailStep {
 }
 
 /**
- * `units`: arithmetic that brings numbers into the user's units; training looks at what comes before it. `vector`: what makes an embedding of
- * the head's scores; training looks at the embedding.
+ * `units`: arithmetic that converts numbers into the user's units; training reads the value before it. `vector`: turns the head's scores
+ * into an embedding; training reads the embedding.
  */
 export type TailKind = 'units' | 'vector';
 
-/** What follows a head. */
+/** The operators after a head. */
 export interface Tail {
   readonly kind: TailKind;
   readonly steps: readonly TailStep[];
@@ -30,9 +30,9 @@ const isOf = (node: Node, kind: TailKind): boolean => node.name.startsWith(prefi
 export const isTail = (node: Node): boolean => isOf(node, 'units') || isOf(node, 'vector');
 
 /**
- * The model with a tail between its first output, of rows `[N, width]` in float32, and what gave it so far.
+ * The model with a tail between its first output, rows `[N, width]` in float32, and the value that was the output before.
  *
- * @param maps whether that is `[N, width, 1, 1]`, as behind a convolution
+ * @param maps whether that value is `[N, width, 1, 1]`, as after a convolution
  */
 export function withTail(model: Model, { kind, steps }: Tail, width: number, maps: boolean): Model {
   const [output] = model.graph.outputs;
@@ -65,7 +65,7 @@ export function withTail(model: Model, { kind, steps }: Tail, width: number, map
   };
 }
 
-/** The model as it was before it got a tail. */
+/** The model from before it got a tail. */
 export function withoutTail(model: Model): Model {
   const { graph } = model;
   const [output] = graph.outputs;
@@ -81,6 +81,6 @@ export function withoutTail(model: Model): Model {
 
 const ARITHMETIC = ['Mul', 'Add'];
 
-/** What comes before the arithmetic that brings a value into the user's units, or the value itself. */
+/** The value before the conversion into the user's units, or the value itself. */
 export const beforeUnits = ({ graph }: Model, output: string): string =>
   new GraphView(graph).through(output, (node) => isOf(node, 'units') && ARITHMETIC.includes(node.op));

@@ -10,12 +10,12 @@ export interface Teacher {
 }
 
 /**
- * A network next to a copy of the pretrained one, which reads the same input, has names of its own and never trains: what the copy computes of
- * an image is part of the frozen features, and is cached with them.
+ * Adds a copy of the pretrained network next to a network. The copy reads the same input, has names of its own and never trains, so its
+ * results for an image are part of the frozen features, and are cached with them.
  *
  * @param network to which it is added
- * @param pretrained as it came
- * @param values what the head reads, and what it computes
+ * @param pretrained without changes
+ * @param values the head's input, and its result
  */
 export function withTeacher(
   network: Inference,

@@ -6,18 +6,18 @@ import type { Inference } from '../shapes/index.ts';
 import type { LayerGroup } from './groups.ts';
 import { lastGroups } from './plan.ts';
 
-/** A node that no gradient passes, and what it keeps from training. */
+/** A node without a gradient, and the parameters that it keeps from training. */
 export interface Obstacle {
   readonly operator: string;
   readonly node: string;
   readonly why: string;
-  /** The parameters behind it, which get no gradient; an obstacle nearer to the output lists the parameters that it cuts off. */
+  /** The parameters behind it, which get no gradient. If several obstacles cut off a parameter, the nearest to the output lists it. */
   readonly parameters: readonly string[];
 }
 
 /**
- * All nodes that gradients from an output to the groups' parameters would have to pass and cannot, the nearest to the output first.
- * They are found by differentiating the network, so that what a rule does not cover is among them; nothing is run.
+ * All nodes without a gradient between an output and the groups' parameters, nearest to the output first.
+ * It differentiates the network to find them, so cases that a rule does not cover are included; it runs nothing.
  */
 export function obstaclesOf(network: Inference, groups: readonly LayerGroup[], output: string): Obstacle[] {
   const { initializers } = network.model.graph;
@@ -41,7 +41,7 @@ export function obstaclesOf(network: Inference, groups: readonly LayerGroup[], o
   }));
 }
 
-/** For nodes one after the other, the parameters behind each that are behind no node before it. @param active what depends on parameters */
+/** For each node, the parameters behind it that no earlier node in the list cuts off. @param active values that depend on parameters */
 function parametersBehind(nodes: readonly Node[], parameters: readonly string[], active: ReadonlySet<string>) {
   const view = new GraphView({ nodes });
   const places = new Map(parameters.map((name, i) => [name, i]));
@@ -84,15 +84,13 @@ function placeNetwork({ model: { graph }, values, constants }: Inference, traine
   return b;
 }
 
-/** How many of the last layer groups can be trained in spite of the obstacles. */
+/** The number of last layer groups that can be trained in spite of the obstacles. */
 export function trainableGroups(groups: readonly LayerGroup[], obstacles: readonly Obstacle[]): number {
   const cutOff = new Set(obstacles.flatMap(({ parameters }) => parameters));
   return groups.length - 1 - groups.findLastIndex(({ parameters }) => parameters.some((name) => cutOff.has(name)));
 }
 
-/**
- * @throws ThawError `unsupported-operator` where an obstacle cuts off what is to be trained, with the largest set that can be
- */
+/** @throws ThawError `unsupported-operator` if an obstacle cuts off parameters to train, with the largest set that can be trained */
 export function refuseCutOff(
   trainable: ReadonlySet<string>,
   groups: readonly LayerGroup[],

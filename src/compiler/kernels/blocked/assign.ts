@@ -14,12 +14,12 @@ function handlerOf({ op, domain }: Node): Handler | undefined {
 }
 
 /**
- * Rewrites convolutions, their gradients and the nodes between them for maps in blocks of channels. A convolution takes its maps in
- * blocks. The nodes after it stay in blocks as far as they can, so that few values are reordered.
+ * Rewrites convolutions, their gradients and the nodes between them for maps in blocks of channels. Convolutions read their maps in
+ * blocks. Later nodes keep the blocks if they can, so that few values are reordered.
  *
  * @param keep values that keep their names and the standard order, such as the graph's outputs
- * @param size channels in a block on this machine
- * @param stored inputs and kept values that are filters in the order of blocks, by name. They are declared with their `storedShape`.
+ * @param size channels per block on this machine
+ * @param stored inputs and kept values that are filters in block order, by name. They are declared with their `storedShape`.
  */
 export function assignBlocks(
   b: GraphBuilder,
@@ -44,7 +44,7 @@ export function assignBlocks(
       });
       continue;
     }
-    // A subgraph reads values by their own names, a node by the names that now stand for them.
+    // A subgraph reads values by their original names, a node by the names of their replacements.
     for (const name of capturedBy(node)) region.keepName(name);
     b.append({ ...node, inputs: node.inputs.map((name) => region.nameOf(name)) });
   }

@@ -4,7 +4,7 @@ import { type Activation, NCHWC, type Region } from './region.ts';
 /** @typeParam D sizes of the result */
 export interface ConvolutionCall<D extends Dimension = number> {
   readonly x: Value;
-  /** In the order of blocks, declared `[filled O, I/g, kh, kw]`. */
+  /** In block order, declared as `[filled O, I/g, kh, kw]`. */
   readonly filter: Value<readonly [number, ...Shape]>;
   readonly bias?: Value;
   /** Added to the result, before the activation. */
@@ -17,7 +17,7 @@ export interface ConvolutionCall<D extends Dimension = number> {
   readonly activation?: Activation;
 }
 
-/** The domain's `Conv`. */
+/** `Conv` of ONNX Runtime's domain for blocks. */
 export function convolve<D extends Dimension>(
   { b }: Region,
   call: ConvolutionCall<D>,
@@ -25,7 +25,7 @@ export function convolve<D extends Dimension>(
   const { x, filter, bias, sum, group, strides, dilations, pads, out, activation } = call;
   const [filters, , ...kernel] = filter.shape;
   const attributes = {
-    // Left out, it is the filter's.
+    // If omitted, it is the filter's.
     kernel_shape: isStatic(kernel) ? kernel : undefined,
     strides,
     dilations,

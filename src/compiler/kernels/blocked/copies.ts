@@ -2,7 +2,7 @@ import type { Value } from '../../../onnx/index.ts';
 import { convolve } from './convolve.ts';
 import type { Activation, PlaneMap, Region } from './region.ts';
 
-/** Along an axis, positions p = stride·i + shift of x, for i from 0 to `out`. */
+/** The positions p = stride·i + shift of x along an axis, for i from 0 to `out`. */
 export interface Steps {
   readonly stride: number;
   readonly shift: number;
@@ -10,7 +10,7 @@ export interface Steps {
   readonly out: number;
 }
 
-/** x at the given positions, zero beyond it: a convolution by channel of a filter that is 1 in one place. */
+/** x at the given positions, zero outside: a depthwise convolution whose filter has a single 1. */
 export function copied(
   region: Region,
   x: Value<PlaneMap>,
@@ -23,7 +23,7 @@ export function copied(
   const [rows, columns] = steps.map(({ stride, shift, length, out }) => {
     const begin = Math.max(0, -shift);
     const place = Math.max(0, shift);
-    // Long enough that its pads at the end are not negative.
+    // Long enough for pads at the end that are not negative.
     const unpadded = length + begin - (out - 1) * stride;
     const kernel = Math.max(place + 1, unpadded - stride + 1);
     return { begin, place, kernel, end: Math.max(0, kernel - unpadded) };

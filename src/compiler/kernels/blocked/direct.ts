@@ -8,14 +8,14 @@ import { copied, type Steps } from './copies.ts';
 import type { Plane, PlaneMap, Region } from './region.ts';
 import { type StoredShape, storedShape } from './stored.ts';
 
-/** With so many positions, each image is a convolution of its own: a whole batch would not stay in the caches. */
+/** With this many positions, each image gets its own convolution: a whole batch would not stay in the caches. */
 const MANY_POSITIONS = 128;
 
-/** ONNX Runtime takes so many blocks of filters at a time. Together with their part of ∂y they should fit into a core's L2 cache. */
+/** Blocks of filters that ONNX Runtime processes together. They and their part of ∂y should fit into a core's L2 cache. */
 const BLOCKS_AT_ONCE = 4;
 const CACHED_BYTES = 2 ** 20;
 
-/** A map whose channels lie in groups of `inner` side by side: its bytes are in the order `[N, outer, H, W, inner]`. */
+/** A map whose channels are in groups of `inner` adjacent ones: its bytes are in the order `[N, outer, H, W, inner]`. */
 interface GroupedMap {
   readonly value: Value<PlaneMap>;
   readonly outer: number;
@@ -23,8 +23,9 @@ interface GroupedMap {
 }
 
 /**
- * Whether ∂w is written as a convolution in which ∂y is the filter. If columns of taps were further apart than one pixel, the columns between
- * them would have to be left out.
+ * Whether ∂w is written as a convolution in which ∂y is the filter. If the taps' columns were more than one pixel apart, the columns
+ * between
+ * them would have to be skipped.
  */
 export const suitsDirect = ({ group, dilations }: Geometry): boolean => group === 1 && dilations[1] === 1;
 
@@ -59,8 +60,9 @@ function gradientOf(region: Region, sizes: Sizes, x: MapValue, dy: MapValue): Ta
 }
 
 /**
- * ∂w[o, c, r, s] = Σ ∂y[o, i − r, j − s]·x[c, i, j] as well, where nothing strides: a convolution of ∂y with x as the filter, which is better where ∂y's
- * channels do not fill what ONNX Runtime takes at a time.
+ * The exchanged form, for a stride of 1: ∂w[o, c, r, s] = Σ ∂y[o, i − r, j − s]·x[c, i, j] is a convolution of ∂y with x as the filter. It
+ * is
+ * faster if ∂y has too few channels to fill the blocks that ONNX Runtime processes together.
  */
 function mirrored({ size }: Region, sizes: Sizes): Sizes | undefined {
   const { filters, channels, kernel, dilations, begins, ends, spatial, out } = sizes;
@@ -79,7 +81,7 @@ function mirrored({ size }: Region, sizes: Sizes): Sizes | undefined {
   };
 }
 
-/** ∂w of few channels that are not in blocks, such as an image's. */
+/** ∂w for few channels that are not in blocks, such as an image's. */
 export function directPlainGradient(region: Region, sizes: Sizes, x: MapValue, dy: MapValue): Value {
   return inStandardOrder(region, sizes, blocksOf(region, sizes, { value: x, outer: sizes.channels, inner: 1 }, dy));
 }
@@ -103,9 +105,11 @@ function inStandardOrder({ b }: Region, { filters, channels, kernel }: Sizes, bl
 }
 
 /**
- * ∂w[o, c, r, s] = Σ ∂y[o, i, j]·x[c, σi + r, σj + s] is a convolution of each of x's channels with ∂y, dilated by the strides σ. ONNX Runtime
- * takes a map of few channels in the standard order, so a map of one channel and W·B columns has the bytes of a block of x, in which a pixel
- * is B columns. It takes filters over a single channel in the order that ∂y has in blocks. So nothing is moved, and no columns are made.
+ * ∂w[o, c, r, s] = Σ ∂y[o, i, j]·x[c, σi + r, σj + s] is a convolution of each of x's channels with ∂y, dilated by the strides σ. ONNX
+ * Runtime
+ * reads maps of few channels in the standard order, so a map of one channel and W·B columns has the bytes of a block of x, with B columns
+ * for
+ * each pixel. Filters over a single channel have the order of ∂y in blocks. So nothing is moved, and there is no im2col.
  */
 function blocksOf(region: Region, sizes: Sizes, x: GroupedMap, dy: MapValue): Taps {
   const { b, size } = region;
@@ -116,7 +120,7 @@ function blocksOf(region: Region, sizes: Sizes, x: GroupedMap, dy: MapValue): Ta
   return b.reshape(sum, [x.outer, filters / size, product(kernel), x.inner, size]);
 }
 
-/** One image after the other, in bands of rows that stay in the caches. */
+/** Processes one image after the other, in bands of rows that stay in the caches. */
 function byImage(region: Region, sizes: Sizes, x: GroupedMap, dy: MapValue): Value {
   const { b, size } = region;
   const { kernel, spatial, out, strides, dilations, begins, positions } = sizes;
@@ -133,7 +137,7 @@ function byImage(region: Region, sizes: Sizes, x: GroupedMap, dy: MapValue): Val
     const rows = b.reshape(gradient, [filters / size, out[0], out[1] * size]);
     return Array.from({ length: bands }, (_, i) => [i, i + 1].map((at) => Math.floor((at * out[0]) / bands))).reduce(
       (sum, [from, to]) => {
-        // The rows of x that the band's windows see, from those of the padding at the beginning to those at the end.
+        // The rows of x that the band's windows see, from the padding at the start to the padding at the end.
         const first = from * strides[0] - begins[0];
         const last = (to - 1) * strides[0] + (kernel[0] - 1) * dilations[0] - begins[0];
         const seen = rowsOf(region, padded, 2, Math.max(0, first), Math.min(spatial[0], last + 1));
@@ -150,7 +154,7 @@ function byImage(region: Region, sizes: Sizes, x: GroupedMap, dy: MapValue): Val
 const rowsOf = ({ b }: Region, x: Value, axis: number, from: number, to: number): Value =>
   to - from === x.shape[axis] ? x : b.slice(x, axis, from, to);
 
-/** All images below each other, as many rows of zeros between that no window sees two of them. */
+/** Stacks all images vertically, with enough rows of zeros between them that no window sees two images. */
 function stacked(region: Region, sizes: Sizes, x: GroupedMap, dy: MapValue): Value {
   const { b, size } = region;
   const { out, strides, begins } = sizes;
@@ -181,7 +185,7 @@ const rowsIn = ({ spatial, out, kernel, strides, dilations, begins }: Sizes): Pa
   begin: begins[0],
 });
 
-/** x with the columns that ∂y's windows see, those of the padding too, and zeros below to fill so many rows. */
+/** x with all columns that ∂y's windows see, including the padding, and with rows of zeros below up to the given number. */
 function withinPads(
   region: Region,
   { kernel, spatial, out, strides, begins }: Sizes,
@@ -190,7 +194,7 @@ function withinPads(
 ): MapValue {
   const columns = strides[1] * (out[1] - 1) + kernel[1];
   const [height, width] = spatial;
-  // A convolution uses every core, `Pad` uses one.
+  // A convolution uses every core; `Pad` uses one.
   return x.inner > 1
     ? copied(region, x.value, [along(height, 0, rows), along(width, -begins[1], columns)])
     : region.b.pad(x.value, [0, 0, 0, begins[1]], [0, 0, rows - height, columns - begins[1] - width]);

@@ -15,7 +15,7 @@ import {
 } from './region.ts';
 import { storedShape } from './stored.ts';
 
-/** How an operand of a map takes part. */
+/** The role of an operand next to a map. */
 type Operand = { readonly map: string } | { readonly byChannel: Value } | { readonly unchanged: Value | undefined };
 
 function operandOf(region: Region, name: string, shape: PlaneMap): Operand | undefined {
@@ -28,13 +28,13 @@ function operandOf(region: Region, name: string, shape: PlaneMap): Operand | und
   return goesByChannel(value.shape, shape) ? { byChannel: region.standard(value) } : undefined;
 }
 
-/** The operands of a node whose result has the shape; undefined if one of them has no place in blocks. */
+/** The operands of a node with a result of this shape; undefined if one of them does not fit into blocks. */
 function operandsOf(region: Region, { inputs }: Node, shape: PlaneMap): readonly Operand[] | undefined {
   const operands = inputs.flatMap((name) => operandOf(region, name, shape) ?? []);
   return operands.length === inputs.length ? operands : undefined;
 }
 
-/** One number a channel, seen so that it broadcasts against a view. */
+/** One number per channel, in a shape that broadcasts against a view. */
 function alongBlocks({ b, size, fill }: Region, value: Value, channels: number): Value {
   const n = value.shape.length === 4 ? value.shape[0] : 1;
   const missing = fill(channels) - channels;
@@ -42,7 +42,7 @@ function alongBlocks({ b, size, fill }: Region, value: Value, channels: number):
   return b.reshape(padded, [n, fill(channels) / size, 1, size]);
 }
 
-/** An operator on stored filters. Their elements lie in another order than the standard one, but all in the same. */
+/** An operator on stored filters: all of them have their elements in the same order, which is not the standard one. */
 function ofStored(region: Region, node: Node): Result[] | undefined {
   const { b, size } = region;
   if (node.op === 'Identity') return [{ stored: region.stored(node.inputs[0]) }];
@@ -58,7 +58,7 @@ function ofStored(region: Region, node: Node): Result[] | undefined {
     else if (source && isSingle(source.shape)) operands.push(source);
     else if (isSingle(own)) operands.push(region.standard(b.value(name)));
     else if (sameShape(own, shape)) operands.push(region.stored(name));
-    // One number for each of its outputs.
+    // One number per output.
     else if (own.length === 4 && own[0] === shape[0] && isSingle(own.slice(1)))
       operands.push(b.reshape(region.standard(b.value(name)), [like[0], 1, 1, 1, size]));
     else return undefined;
@@ -78,7 +78,7 @@ function elementwise(region: Region, node: Node): Result[] | undefined {
   const operands = operandsOf(region, node, shape);
   if (!operands || !node.inputs.some(region.isBlocked)) return undefined;
   const [, channels] = shape;
-  // Zeros fill up the last block.
+  // Zeros fill the last block.
   if (!ELEMENTWISE.get(node.op)?.finiteAtZero && region.fill(channels) !== channels) return undefined;
   const fused = activated(region, node);
   if (fused) return [{ blocked: fused }];
@@ -97,7 +97,7 @@ function elementwise(region: Region, node: Node): Result[] | undefined {
   return [{ blocked: { value: region.map(result, shape), channels } }];
 }
 
-/** A map times one number a channel: a convolution of one tap. Broadcasting would be a call for the length of each block. */
+/** A map times one number per channel: a convolution of one tap. Broadcasting would be one call for each block. */
 function scaledByChannel(region: Region, operands: readonly Operand[]): Value<PlaneMap> | undefined {
   const { b, fill } = region;
   const factor = operands.find((operand) => 'byChannel' in operand);

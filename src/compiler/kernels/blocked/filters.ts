@@ -4,14 +4,14 @@ import type { Plane, PlaneFilter } from './region.ts';
 import type { StoredShape } from './stored.ts';
 
 /**
- * Filters in the order that blocked convolutions take. A `Transpose` that moves single elements is slow. A `Transpose` of a whole matrix,
- * a `Gather` of rows and moves of whole blocks are quick, so each order is reached by these.
+ * Filters in the order that blocked convolutions read. A `Transpose` that moves single elements is slow. A `Transpose` of a whole matrix,
+ * a `Gather` of rows and moves of whole blocks are fast, so every reordering is composed of these.
  *
- * All give a filter seen as `[outputs/B, inputs/B, kh, kw, B·B]` (by channel: `[C/B, 1, kh, kw, B]`), of which taps can be taken.
+ * Each function gives a filter as `[outputs/B, inputs/B, kh, kw, B·B]` (depthwise: `[C/B, 1, kh, kw, B]`), from which taps can be sliced.
  */
 export type FilterInBlocks = Value<readonly [number, number, number, number, number]>;
 
-/** w `[O, I, kh, kw]` unchanged: `[O/B, I/B, taps, B inputs, B outputs]`. */
+/** w `[O, I, kh, kw]` in blocks: `[O/B, I/B, taps, B inputs, B outputs]`. */
 export function forwardFilter(b: GraphBuilder, w: Value<PlaneFilter>, size: number): FilterInBlocks {
   const whole = filled(b, w, size);
   const [o, i, kh, kw] = whole.shape;
@@ -21,11 +21,11 @@ export function forwardFilter(b: GraphBuilder, w: Value<PlaneFilter>, size: numb
   return moved(b, gathered(b, rows, order), [i / size, o], [kh, kw], size);
 }
 
-/** A stored filter with inputs and outputs exchanged and its taps turned, as `turnedFilter` gives it. */
+/** A stored filter with inputs and outputs exchanged and its taps rotated, like the result of `turnedFilter`. */
 export function turnedStored(b: GraphBuilder, filter: Value<StoredShape>, [kh, kw]: readonly number[]): FilterInBlocks {
   const [outputs, inputs, taps, size] = filter.shape;
   const columns = b.transpose(b.reshape(filter, [outputs * inputs * taps * size, size]), [1, 0]);
-  // Between the two, lest ONNX Runtime make one `Transpose` of them that moves single elements.
+  // Stands between the two, so that ONNX Runtime does not merge them into one `Transpose` that moves single elements.
   const reversed = b.gather(
     b.reshape(columns, [size * outputs * inputs, taps, size]),
     indices(b, range(taps).reverse()),
@@ -35,12 +35,12 @@ export function turnedStored(b: GraphBuilder, filter: Value<StoredShape>, [kh, k
   return b.reshape(blocks, [inputs, outputs, kh, kw, size * size]);
 }
 
-/** w with inputs and outputs exchanged and its taps turned by 180°: `[I/B, O/B, taps, B outputs, B inputs]`. */
+/** w with inputs and outputs exchanged and its taps rotated by 180°: `[I/B, O/B, taps, B outputs, B inputs]`. */
 export function turnedFilter(b: GraphBuilder, w: Value<PlaneFilter>, size: number): FilterInBlocks {
   const whole = filled(b, w, size);
   const [o, i, kh, kw] = whole.shape;
   const taps = kh * kw;
-  // [O, I·taps] → [I·taps, O] = [I, taps·O] → [taps·O, I]; a row is all inputs of one output's tap.
+  // [O, I·taps] → [I·taps, O] = [I, taps·O] → [taps·O, I]; a row holds all inputs of one output's tap.
   const matrix = b.transpose(b.reshape(whole, [o, i * taps]), [1, 0]);
   const rows = taps === 1 ? b.reshape(whole, [o, i]) : b.transpose(b.reshape(matrix, [i, taps * o]), [1, 0]);
   const order = blocksOf(o, size).flatMap((outputs) =>
@@ -49,7 +49,7 @@ export function turnedFilter(b: GraphBuilder, w: Value<PlaneFilter>, size: numbe
   return moved(b, gathered(b, rows, order), [o / size, i], [kh, kw], size);
 }
 
-/** w `[C, 1, kh, kw]` of one filter a channel: `[C/B, taps, B]`, the taps turned by 180° if asked. */
+/** The depthwise filter w `[C, 1, kh, kw]` as `[C/B, taps, B]`, optionally with its taps rotated by 180°. */
 export function channelFilter(b: GraphBuilder, w: Value<PlaneFilter>, size: number, turned: boolean): FilterInBlocks {
   const [channels, , kh, kw] = w.shape;
   const full = Math.ceil(channels / size) * size;
@@ -71,7 +71,7 @@ export function plainFilter(b: GraphBuilder, w: Value<PlaneFilter>, size: number
 
 // ------------------------------------------------------------------------------------------------------------------
 
-/** Rows `[inputs/B · taps · B, outputs]` to `[outputs/B, inputs/B, kh, kw, B·B]`, by moves of whole blocks. */
+/** Rows `[inputs/B · taps · B, outputs]` to `[outputs/B, inputs/B, kh, kw, B·B]`, by moving whole blocks. */
 function moved(
   b: GraphBuilder,
   rows: Matrix,

@@ -48,7 +48,7 @@ const conv: Handler = (region, node) => {
   const pads = explicitPads(spatial, kernel, { strides, dilations, ...attributes });
   const sizes = geometry(x.shape, w.shape, y.shape, { group, strides, dilations, pads });
   const fit = fitOf(size, sizes);
-  // On a single position it is a product of matrices.
+  // On a single position, the convolution is a matrix product.
   if (!fit || sizes.positions === 1) return undefined;
   const filter = (): Value<PlaneFilter> => {
     const { filters } = sizes;
@@ -81,7 +81,7 @@ const conv: Handler = (region, node) => {
   return [{ blocked: { emit } }];
 };
 
-/** One number a channel, `[N, C, 1, 1]`, has the same order in blocks, without the numbers that fill up the last one. */
+/** One number per channel, `[N, C, 1, 1]`, has the same order in blocks; only the fill of the last block is removed. */
 const withoutFilling = ({ b }: Region, value: Value, channels: number): Value =>
   value.shape[1] === channels ? value : b.slice(value, 1, 0, channels);
 
@@ -151,7 +151,7 @@ const pool: Handler = (region, node) => {
   ];
 };
 
-/** Joins whole blocks: the channels of a map lie one after the other in both orders. */
+/** Joins whole blocks: in both orders, the channels of a map follow one another. */
 const concat: Handler = (region, node) => {
   const { b, size } = region;
   const output = b.value(node.outputs[0]);
@@ -183,7 +183,7 @@ const slice: Handler = (region, node) => {
   return [{ blocked: { value, channels: value.shape[1] } }];
 };
 
-/** An `Expand` that repeats elements over a map is not emitted: its readers take the elements. */
+/** An `Expand` that repeats elements over a map is not emitted: its readers read the elements. */
 const expand: Handler = (region, node) => {
   const { b } = region;
   const [x, y] = [b.value(node.inputs[0]), b.value(node.outputs[0])];

@@ -19,7 +19,7 @@ import {
   type Region,
 } from './region.ts';
 
-/** With fewer positions, a product for each sample is too small to be quick. */
+/** With fewer positions, a product for each sample is too small to be fast. */
 const FEW_POSITIONS = 64;
 
 /** The values of a convolution of maps, and its sizes. */
@@ -55,7 +55,7 @@ const inputGradient: Handler = (region, node) => {
   return [{ blocked: { value, channels: sizes.channels } }];
 };
 
-/** ∂x of windows of one element: puts zeros between the results of the convolution, which are fewer than the elements of ∂y spread. */
+/** ∂x of windows of one element: inserts zeros into the convolution's result, which has fewer elements than a spread ∂y. */
 const spacedOut =
   (region: Region) =>
   (layout: BlockedLayout, dy: Value<PlaneMap>, w: Parameters<BlockedLayout['turned']>[0], sizes: Geometry) => {
@@ -66,14 +66,14 @@ const spacedOut =
   };
 
 /**
- * One filter a channel: ∂w = x ∗ ∂y, a convolution in which each channel's ∂y is its filter. In blocks its bytes are in the
- * filter's order already. The stride becomes the dilation of the filter.
+ * Depthwise: ∂w = x ∗ ∂y, a convolution in which each channel's ∂y is its filter. In blocks, its bytes are already in the
+ * filter's order. The stride becomes the dilation of the filter.
  */
 function depthwiseWeightGradient(region: Region, { x, dy, sizes }: MapConvolution): Value {
   const { b, size, fill } = region;
   const { kernel, strides, dilations, begins, spatial, out, channels, taps } = sizes;
   const full = fill(channels);
-  // Windows of K taps, `dilation` apart, over x. Negative pads leave out the elements beyond the last tap.
+  // Windows of K taps, `dilation` apart, over x. Negative pads skip the elements beyond the last tap.
   const ends = kernel.map((k, i) => (k - 1) * dilations[i] + (out[i] - 1) * strides[i] + 1 - spatial[i] - begins[i]);
   const start = b.expand(b.scalar(0), [1, full, ...kernel]);
   const sum = sumOverBatch(
@@ -155,7 +155,7 @@ const late: Handler = (region, node) => {
   return [{ blocked: { value: bindLate(region.b, value, by), channels } }];
 };
 
-/** Zero in the channels that fill up the last block, as ∂y is. */
+/** Zero in the channels that fill the last block, like ∂y. */
 const geluGradient: Handler = (region, node) => {
   if (!node.inputs.some(region.isBlocked) || !isMap(region.b.value(node.outputs[0]))) return undefined;
   const [x, dy] = node.inputs.map((name) => region.blocked(name));

@@ -9,7 +9,7 @@ import type { StoredShape } from './stored.ts';
 type MapValue = Value<PlaneMap>;
 export type BlockedLayout = Layout<MapValue, Value<PlaneFilter> | Value<StoredShape>, FilterInBlocks>;
 
-/** The layout in blocks, for the gradients of a convolution. Maps have their declared shapes. */
+/** The layout in blocks for the gradients of a convolution. Maps have their declared shapes. */
 export function blockedLayout(region: Region, sizes: Geometry<Plane>): BlockedLayout {
   const { b, size } = region;
   const { group, filters, channels } = sizes;
@@ -41,7 +41,7 @@ export function blockedLayout(region: Region, sizes: Geometry<Plane>): BlockedLa
         out: [height + pads[0] + pads[2] - rows * (kh - 1), width + pads[1] + pads[3] - columns * (kw - 1)],
       });
     },
-    // A product with a mask that is 1 in one place of each stride: it uses every core, where `Pad` and `DepthToSpace` use one.
+    // A product with a mask of one 1 per stride uses every core; `Pad` and `DepthToSpace` use one.
     spread(x, [sh, sw]) {
       const [n, c, h, w] = x.shape;
       const mask = new Float32Array(sh * sw);
@@ -70,7 +70,7 @@ export function interleave(region: Region, parts: readonly MapValue[], axis: num
   return crop(region, map, [0, 0], axis === 0 ? [length - rowsOfAll, 0] : [0, length - columnsOfAll]);
 }
 
-/** Maps without the elements that negative pads leave out. */
+/** Maps without the elements that negative pads skip. */
 export function crop({ b, size }: Region, x: MapValue, begins: readonly number[], ends: readonly number[]): MapValue {
   if ([...begins, ...ends].every((p) => p >= 0)) return x;
   const [n, c, h, w] = x.shape;

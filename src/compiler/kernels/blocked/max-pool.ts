@@ -5,18 +5,18 @@ import { copied, type Steps } from './copies.ts';
 import { interleave } from './layout.ts';
 import { type Activation, type Handler, isMap, NCHWC, type PlaneMap, type Region } from './region.ts';
 
-/** With more taps along both axes, `MaxPool` itself is quicker. */
+/** With more taps along both axes, `MaxPool` itself is faster. */
 const MOST_TAPS = 25;
 
 /** h(s) = max(0, min(1, α·s + 1)) is 1 where s = 0, and 0 where s is negative. */
 const IS_ZERO: Activation = { name: 'HardSigmoid', parameters: [1e38, 1] };
 
-/** Subtracted from the elements beyond x, so that none of them is the greatest. */
+/** Subtracted from the elements outside of x, so that none of them is the maximum. */
 const BEYOND = 3e38;
 
 /**
- * ∂y goes to the first greatest element of each window, which is the first greatest in the first row whose greatest is the window's. So it goes to
- * rows first, of which each has one number a window, and from there to columns. One image at a time, so that all this stays in the caches.
+ * ∂y goes to the first maximum of each window: the first maximum in the first row whose maximum is the window's. So ∂y goes
+ * to rows first, with one number per window, and from there to columns. One image at a time, so that all values stay in the caches.
  */
 export const maxPoolGradient: Handler = (region, node) => {
   const { b } = region;
@@ -38,7 +38,7 @@ export const maxPoolGradient: Handler = (region, node) => {
   return [{ blocked: { value: b.reshape(value, region.declared(x.shape)), channels: x.shape[1] } }];
 };
 
-/** The greatest of each row of a window. */
+/** The maximum of each row of a window. */
 function greatestOfRows({ b }: Region, window: SizedWindow, x: Value<PlaneMap>): Value<PlaneMap> {
   const { kernel, strides, dilations, begins, ends, out, ceilMode } = window;
   const attributes = {
@@ -60,8 +60,8 @@ interface Maps {
 }
 
 /**
- * ∂x where y is the greatest of windows along one axis. Tap after tap: where x under the tap equals y, the tap takes the part of ∂y that is
- * not taken yet. A convolution copies x for a tap; its sum with −y and its activation find in the same pass where the two are equal.
+ * ∂x if y is the maximum of windows along one axis. Tap after tap: if x under the tap equals y, the tap takes the part of ∂y that
+ * no earlier tap took. A convolution copies x for a tap; in the same pass, its sum with −y and its activation compare the two.
  */
 function alongAxis(region: Region, window: SizedWindow, axis: 0 | 1, { dy, x, y }: Maps): Value<PlaneMap> {
   const { b } = region;
@@ -92,7 +92,7 @@ function alongAxis(region: Region, window: SizedWindow, axis: 0 | 1, { dy, x, y 
   return parts.length === 1 ? parts[0] : interleave(region, parts, axis, length);
 }
 
-/** −y, and far less where the tap is beyond x. */
+/** −y, and a far lower number if the tap is outside of x. */
 function negated(region: Region, y: Value<PlaneMap>, axis: 0 | 1, { stride, shift, length, out }: Steps): Value {
   const { b, size } = region;
   const inside = Array.from({ length: out }, (_, i) => stride * i + shift >= 0 && stride * i + shift < length);

@@ -4,10 +4,10 @@ import { type ConvolutionCall, convolve } from './convolve.ts';
 import { copied } from './copies.ts';
 import type { PlaneFilter, PlaneMap, Region } from './region.ts';
 
-/** Below so many columns most of a row is at its edges. */
+/** With fewer columns, most of a row is at its edges. */
 const NARROW = 12;
 
-/** With so many products for each moved element, the moves save more time than they take. */
+/** With this many products per moved element, the moves save more time than they take. */
 const MANY_PRODUCTS = 1500;
 
 interface MapCall extends ConvolutionCall {
@@ -16,8 +16,8 @@ interface MapCall extends ConvolutionCall {
 }
 
 /**
- * A convolution of maps. ONNX Runtime computes six columns at a time, but computes columns that see padding one by one. Of seven columns two see
- * padding, and the other five are less than six. So narrow images are put side by side, with columns of zeros between them.
+ * A convolution of maps. ONNX Runtime computes six columns at a time, but columns that see padding one by one. Of seven columns, two see
+ * padding, and the other five are fewer than six. So narrow images are put next to each other, with columns of zeros between them.
  */
 export const convolveMap = (region: Region, call: MapCall): Value<PlaneMap> =>
   isNarrow(call, region.size) ? sideBySide(region, call) : convolve(region, call);
@@ -25,7 +25,7 @@ export const convolveMap = (region: Region, call: MapCall): Value<PlaneMap> =>
 function isNarrow({ x, filter, group, dilations, out }: MapCall, block: number): boolean {
   const [filters, channels, ...kernel] = filter.shape;
   const products = (product(kernel) * filters * channels) / (filters + channels);
-  // Images that a network reads, of 3 channels, are not in blocks.
+  // Input images, with their 3 channels, are not in blocks.
   const inBlocks = channels % block === 0;
   const plain = inBlocks && group === 1 && (dilations?.every((d) => d === 1) ?? true);
   return plain && kernel[1] > 1 && x.shape[1] === channels && out[1] < NARROW && products >= MANY_PRODUCTS;

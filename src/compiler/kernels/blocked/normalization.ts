@@ -3,8 +3,8 @@ import { convolve } from './convolve.ts';
 import { type Activation, type Blocked, filledUp, type Handler, isMap } from './region.ts';
 
 /**
- * With given statistics, y = s·(x − μ)/√(v + ε) + c = k·x + (c − k·μ): a convolution of one tap a channel, which applies the next activation
- * in its one pass over memory.
+ * With given statistics, y = s·(x − μ)/√(v + ε) + c = k·x + (c − k·μ): a depthwise convolution of one tap, which also applies the next
+ * activation in its single pass over memory.
  */
 export const batchNormalization: Handler = (region, node) => {
   const { b, fill } = region;

@@ -6,7 +6,7 @@ import { type StoredShape, storedShape } from './stored.ts';
 /** ONNX Runtime's domain for operators on tensors in blocks of channels. */
 export const NCHWC = 'com.microsoft.nchwc';
 
-/** `ReorderInput` takes multiples of so many channels. */
+/** `ReorderInput` takes multiples of this many channels. */
 const REORDERED = 4;
 
 /** Height and width. */
@@ -19,16 +19,16 @@ export type PlaneMap = MapShape<Plane>;
 export type PlaneFilter = FilterShape<Plane>;
 
 /**
- * A map `[N, C, H, W]` in blocks of B channels: its bytes are in the order `[N, C/B, H, W, B]`, C filled up to whole blocks. The
- * operators of the domain take it by the shape `[N, filled C, H, W]`, with which `value` is declared.
+ * A map `[N, C, H, W]` in blocks of B channels: its bytes are in the order `[N, C/B, H, W, B]`, with C filled up to whole blocks. The
+ * domain's operators read it with the shape `[N, filled C, H, W]`, which `value` declares.
  */
 export interface Blocked {
   readonly value: Value<PlaneMap>;
-  /** Without those that fill up the last block. */
+  /** Without the channels that fill the last block. */
   readonly channels: number;
 }
 
-/** A convolution that is emitted when its result is first asked for, so that an activation may go into it. */
+/** A convolution that is emitted on the first request for its result, so that it can include an activation. */
 export interface Pending {
   readonly emit: (activation?: Activation) => Blocked;
 }
@@ -39,7 +39,7 @@ export interface Activation {
   readonly parameters?: readonly number[];
 }
 
-/** What takes the place of a node's output: a value in blocks, a stored filter, or a value in the standard order. */
+/** The replacement of a node's output: a value in blocks, a stored filter, or a value in the standard order. */
 export type Result =
   | { readonly blocked: Blocked | Pending }
   | { readonly standard: Value }
@@ -48,14 +48,14 @@ export type Result =
 /** Rewrites one node in blocks and gives a result for each output; undefined if the node stays unchanged. */
 export type Handler = (region: Region, node: Node) => readonly Result[] | undefined;
 
-/** A graph on its way to blocks: which of its values are in blocks, in the standard order, or in both. */
+/** A graph during its conversion to blocks: which of its values are in blocks, in the standard order, or in both. */
 export class Region {
   private readonly blocks = new Map<string, Blocked | Pending>();
   private readonly standards = new Map<string, Value>();
   private readonly storedFilters = new Map<string, Value<StoredShape>>();
   private readonly sources = new Map<string, Value>();
 
-  /** @param uses how many nodes (or outputs of the graph) read a value */
+  /** @param uses the number of nodes (or outputs of the graph) that read a value */
   constructor(
     readonly b: GraphBuilder,
     readonly size: number,
@@ -79,7 +79,7 @@ export class Region {
     return found && 'emit' in found && this.uses.get(name) === 1 ? found : undefined;
   }
 
-  /** The map in blocks, reordered if it is not yet. */
+  /** The map in blocks, reordered if necessary. */
   blocked(name: string): Blocked {
     const found = this.blocks.get(name);
     const blocked = !found ? this.reorder(this.b.value(name)) : 'emit' in found ? found.emit() : found;
@@ -124,7 +124,7 @@ export class Region {
       ? this.standard(this.b.value(name)).name
       : name;
 
-  /** Gives the value in the standard order its own name. */
+  /** Gives the original name to the value in the standard order. */
   keepName(name: string): void {
     const found = this.nameOf(name);
     if (found === name) return;
@@ -132,7 +132,7 @@ export class Region {
     this.standards.set(name, this.b.value(name));
   }
 
-  /** Gives the stored filter the value's own name. */
+  /** Gives the original name to the stored filter. */
   keepStored(name: string): void {
     this.copyTo(name, this.stored(name).name);
   }
@@ -147,16 +147,16 @@ export class Region {
     this.sources.set(name, source);
   }
 
-  /** The map seen as `[N, filled C / B, H·W, B]`, against which one number a channel broadcasts. */
+  /** The map as `[N, filled C / B, H·W, B]`, against which one number per channel broadcasts. */
   view({ value }: Blocked) {
     const [n, c, h, w] = value.shape;
     return this.b.reshape(value, [n, c / this.size, h * w, this.size]);
   }
 
-  /** A view `[N, filled C / B, H·W, B]` declared as a map again. */
+  /** A view `[N, filled C / B, H·W, B]`, declared as a map again. */
   map = (view: Value, like: PlaneMap): Value<PlaneMap> => this.b.reshape(view, this.declared(like));
 
-  /** The shape with which the blocked form of a map is declared. */
+  /** The declared shape of a map in blocks. */
   declared = ([n, c, h, w]: PlaneMap): PlaneMap => [n, this.fill(c), h, w];
 
   private reorder(map: Value): Blocked {
@@ -170,7 +170,7 @@ export class Region {
     return { value: b.emit('ReorderInput', [filled], [output], {}, { domain: NCHWC })[0], channels };
   }
 
-  /** Appends the nodes that give `as` from its blocks of floats. Blocks of another type are cast to floats and back. */
+  /** Appends the nodes that restore `as` from its blocks of floats. Blocks of another type are cast to floats and back. */
   private restored({ value, channels }: Blocked, as: Value): Value {
     const { b } = this;
     const floats = b.cast(value, 'float32');
@@ -192,7 +192,7 @@ export class Region {
 
 const IDENTITY = { op: 'Identity', domain: '', attributes: {} };
 
-/** One number a channel, `[C]`, with zeros at the end that fill up the last block. */
+/** One number per channel, `[C]`, with zeros at the end that fill the last block. */
 export const filledUp = ({ b, fill }: Region, value: Value, channels: number): Value =>
   b.pad(value, [0], [fill(channels) - channels]);
 
@@ -204,7 +204,7 @@ export const isMap = (value: Value): value is Value<PlaneMap> =>
 export const isFilter = (value: Value): value is Value<PlaneFilter> =>
   value.shape.length === 4 && isStatic(value.shape);
 
-/** Whether a value has one element for each channel (and sample, perhaps) of a map. */
+/** Whether a value has one element for each channel (and perhaps sample) of a map. */
 export function goesByChannel(shape: Shape, map: Shape): boolean {
   const full = [...Array(4 - Math.min(4, shape.length)).fill(1), ...shape];
   return (

@@ -7,8 +7,8 @@ import { isFilter, isMap, isSingle, type PlaneFilter } from './region.ts';
 const READERS = new Set([...ELEMENTWISE.keys(), 'ReduceSum']);
 
 /**
- * The parameters that are best kept in blocks: filters that fill whole blocks, have more than one tap (filters of one tap are as quick to
- * reorder as to turn), and are read only by convolutions, their gradients and elementwise operators.
+ * The parameters to keep in blocks: filters that fill whole blocks, have more than one tap (one-tap filters are as fast to
+ * reorder as to rotate), and are read only by convolutions, their gradients and elementwise operators.
  */
 export function storable(b: GraphBuilder, parameters: readonly Value[], size: number): Value<PlaneFilter>[] {
   const readers = readersIn(b.nodes);
@@ -20,7 +20,7 @@ export function storable(b: GraphBuilder, parameters: readonly Value[], size: nu
   const leadsTo = (name: string, shape: Value['shape']): boolean =>
     (readers.get(name) ?? []).some(({ op, outputs: [output] }) => {
       if (op === 'Conv') return true;
-      // A normalization that was folded into the filter comes between.
+      // A normalization that was folded into the filter is in between.
       return (
         op === 'Mul' &&
         sameShape(b.value(output).shape, shape) &&
@@ -35,7 +35,7 @@ export function storable(b: GraphBuilder, parameters: readonly Value[], size: nu
   });
 }
 
-/** Whether a convolution will take its maps in blocks, and a filter reads all of their channels. */
+/** Whether a convolution will read its maps in blocks, and a filter reads all of their channels. */
 function isDense(b: GraphBuilder, node: Node, size: number): boolean {
   const [x, w, y] = [node.inputs[0], node.inputs[1], node.outputs[0]].map((name) => b.value(name));
   if (!isMap(x) || !isFilter(w) || !isMap(y) || isSingle(y.shape.slice(2))) return false;

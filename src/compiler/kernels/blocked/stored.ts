@@ -1,6 +1,6 @@
 /**
- * Filters that stay in blocks from step to step: parameters and their optimizer state of the same shape. Their elements have the order that
- * convolutions take, so that no step has to reorder them.
+ * Filters that stay in blocks between steps: parameters and their optimizer state of the same shape. Their elements have the order that
+ * convolutions read, so that no step has to reorder them.
  */
 import type { Tensor } from '../../../onnx/index.ts';
 
@@ -15,7 +15,7 @@ export interface Stored {
 /** `[O/B, I/B, kh·kw, B inputs, B outputs]` */
 export type StoredShape = readonly [number, number, number, number, number];
 
-/** The shape by which a filter `[O, I, kh, kw]` of whole blocks is kept. */
+/** The stored shape of a filter `[O, I, kh, kw]` of whole blocks. */
 export const storedShape = ([o, i, kh, kw]: readonly number[], size: number): StoredShape => [
   o / size,
   i / size,
@@ -24,7 +24,7 @@ export const storedShape = ([o, i, kh, kw]: readonly number[], size: number): St
   size,
 ];
 
-/** A copy with the elements in the order of blocks. */
+/** A copy with the elements in block order. */
 export function toStored(tensor: Tensor, { shape, block }: Stored): Tensor {
   const data = floatsOf(tensor);
   const copy = new Float32Array(data.length);
@@ -49,7 +49,7 @@ function floatsOf({ type, data }: Tensor): Float32Array {
   throw new Error(`a stored filter is ${type}, not float32`);
 }
 
-/** Calls with the place of an element of one output, the stride to the next output, and the place where the elements of a block begin. */
+/** Calls with the place of an output's element, the stride to the next output, and the start of the block's elements. */
 function eachRow(
   [outputs, inputs, kh, kw]: readonly number[],
   size: number,

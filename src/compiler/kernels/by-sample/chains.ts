@@ -1,12 +1,12 @@
 import { ELEMENTWISE, type GraphBuilder, GraphView, type Node, product } from '../../../onnx/index.ts';
 import { batchIn, isBySample, placeBySample } from './sample-loop.ts';
 
-/** Elements of a sample that need not go through memory, from which on a loop over the samples costs less than their passes. */
+/** With this many elements per sample that skip memory, a loop over the samples costs less than their passes over memory. */
 const MANY_ELEMENTS = 2 ** 19;
 
 /**
- * Elementwise nodes whose results only others of them read, computed for one sample after the other, so that intermediate values stay in the
- * caches: computed for all samples at once, each node is a pass over memory if maps are large.
+ * Runs chains of elementwise nodes sample by sample, so that intermediate values stay in the caches. Only nodes of the chain read those.
+ * Computed for all samples at once, each node would be a pass over memory if maps are large.
  *
  * @param keep values that are read by their names, such as the graph's outputs
  */
@@ -21,7 +21,7 @@ export function chainsBySample(b: GraphBuilder, keep: readonly string[]): void {
   }
 }
 
-/** Nodes in order, of which the last gives what is read elsewhere. */
+/** Nodes in order; the last one's result is read outside. */
 type Chain = readonly Node[];
 
 function chainsIn(b: GraphBuilder, named: readonly string[]): Chain[] {
@@ -43,7 +43,10 @@ function chainsIn(b: GraphBuilder, named: readonly string[]): Chain[] {
 
 const shapeOf = (b: GraphBuilder, { outputs: [output] }: Node): string => b.value(output).shape.join();
 
-/** The symbol of the batch, if a node computes each sample's elements from the elements in the same places, or from values that samples share. */
+/**
+ * The symbol of the batch, if a node computes each sample's elements from the elements at the same places, or from values that samples
+ * share.
+ */
 function batchOf(b: GraphBuilder, { op, domain, inputs, outputs }: Node): string | undefined {
   if (domain !== '' || !ELEMENTWISE.has(op) || op === 'Identity' || outputs.length !== 1) return undefined;
   const { shape } = b.value(outputs[0]);

@@ -1,14 +1,14 @@
 import { type GraphBuilder, isStatic, makeNode, type Node, type Shape, type Value } from '../../../onnx/index.ts';
 import { manyOfBatch } from '../scan.ts';
 
-/** Nodes that compute each sample of a batch from the same sample, to be run in a loop over the samples. */
+/** Nodes that compute each sample of a batch from the same sample, for a loop over the samples. */
 export interface SampleLoop {
   /** The symbol of the batch. */
   readonly batch: string;
   readonly nodes: readonly Node[];
 }
 
-/** Whether a value has a sample for each of a result's. */
+/** Whether a value has a sample for each sample of a result. */
 export const runsAlong = (own: Shape, result: Shape): boolean =>
   own.length === result.length && own[0] === result[0] && isStatic(own.slice(1));
 
@@ -16,7 +16,7 @@ export const runsAlong = (own: Shape, result: Shape): boolean =>
 const isRepeated = (own: Shape, result: Shape): boolean =>
   isStatic(own) && (own.length < result.length || own[0] === 1);
 
-/** Whether an elementwise operator takes, for each sample of a result, the same sample or a value that all samples share. */
+/** Whether an elementwise operator reads, for each sample of a result, the same sample or a value that all samples share. */
 export const isBySample = (own: Shape, result: Shape): boolean => runsAlong(own, result) || isRepeated(own, result);
 
 /** The symbol of a result's batch, if all its other sizes are known. */
@@ -25,7 +25,8 @@ export function batchIn([batch, ...sample]: Shape): string | undefined {
 }
 
 /**
- * Computes one sample after the other, so that intermediate values stay in the caches. In the loop, the batch is an axis of one, so that the
+ * Computes one sample after the other, so that intermediate values stay in the caches. In the loop, the batch axis has size one, so that
+ * the
  * nodes are the same as outside.
  *
  * @param results names of the values that are read outside

@@ -13,19 +13,19 @@ import {
 } from '../../../onnx/index.ts';
 import { batchIn, isBySample, placeBySample, runsAlong, type SampleLoop } from './sample-loop.ts';
 
-/** Elements of a sample from which on a loop over the samples costs less than the passes over memory that it saves. */
+/** With this many elements per sample, a loop over the samples costs less than the passes over memory that it saves. */
 const MANY_ELEMENTS = 2 ** 17;
 
 /** Nodes that large values connect. */
 interface Cluster extends SampleLoop {
   readonly nodes: Node[];
-  /** Values with a batch that they read or make. */
+  /** Values with a batch that the nodes read or compute. */
   readonly values: Set<string>;
 }
 
 /**
- * Products of stacks of matrices, with what is computed between them of large values, as attention's scores, their softmax and what it weighs, one sample
- * after the other: what lies between stays in the caches. The same for their gradients.
+ * Runs products of stacks of matrices and the large values between them sample by sample, so that intermediate values stay in the caches.
+ * Examples are attention's scores, their softmax and the weighted sum, and the gradients of these.
  *
  * @param wanted names of the graph's outputs
  */
@@ -52,7 +52,7 @@ function clustersIn(b: GraphBuilder): readonly Cluster[] {
   const clusters: Cluster[] = [];
   const clusterOf = new Map<Node, Cluster>();
 
-  /** A place before which nothing depends on the cluster, or on a later node that a loop computes together with it. */
+  /** A place before which nothing depends on the cluster, or on a later node that the loop computes together with it. */
   const beginningOf = (cluster: Cluster): number => {
     const [first, last] = [0, -1].map(
       (i) =>
@@ -65,7 +65,7 @@ function clustersIn(b: GraphBuilder): readonly Cluster[] {
     );
   };
 
-  /** Whether a node would come both before and after a cluster that it became a part of. */
+  /** Whether adding a node to a cluster would put the node both before and after it. */
   const closesCircle = (node: Node, cluster: Cluster): boolean => {
     const seen = new Set<Node>();
     const rest = [node];
@@ -107,7 +107,7 @@ const isStackProduct = ({ op }: Node) => op === 'MatMul' || op === 'FusedMatMul'
 
 const isLarge = (b: GraphBuilder, name: string) => (product(b.value(name).shape.slice(1)) as number) >= MANY_ELEMENTS;
 
-/** The symbol of the batch of which a node computes each sample from that of its operands. */
+/** The symbol of the batch, if a node computes each sample from the same sample of its operands. */
 function batchOf(b: GraphBuilder, node: Node): string | undefined {
   const { op, domain, inputs, outputs } = node;
   if (outputs.length !== 1 || !inputs.every((name) => name !== '' && b.has(name)) || !b.has(outputs[0]))

@@ -1,4 +1,4 @@
-/** Convolutions along axes whose sizes are known only at run time. Right for every stride, dilation, pad and group. */
+/** Convolutions along axes whose sizes are known only at run time. Correct for every stride, dilation, pad and group. */
 
 import { type GraphBuilder, product, type Value } from '../../../onnx/index.ts';
 import type { ConvolutionAttributes } from '../../autodiff/index.ts';
@@ -19,7 +19,7 @@ interface WeightCall extends Call {
 
 export const hasOpenSizes = (x: Value, dy: Value): boolean => ![x, dy].every(hasKnownSizes);
 
-/** The windows' sum without pads, of which the pads are cut off; zeros follow where no window reaches. */
+/** The sum of windows without pads, then with the pads cut off; elements that no window reaches are zero. */
 export function gradientAtRunTime(b: GraphBuilder, { x, dy, w, attributes }: Call): Value {
   const { strides, dilations, group, pads } = attributes;
   const reached = x.shape.slice(2).map((_, i) => `${x.name}.reached.${i}`.replaceAll('*', '_'));
@@ -52,7 +52,7 @@ function weightGradient(b: GraphBuilder, { x, dy, w, attributes, machine }: Weig
   return b.reshape(b.reduceSum(b.fusedMatMul(left, right, { transB: true }), [0]), w.shape);
 }
 
-/** The one way to write an adjoint whose sizes are open. */
+/** The only way to write an adjoint with unknown sizes. */
 export const onlyCandidate = (emit: (b: GraphBuilder) => Value): readonly Candidate[] => [
   { name: 'at-run-time', suits: true, emit },
 ];

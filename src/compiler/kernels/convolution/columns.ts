@@ -14,11 +14,11 @@ export interface CopyingFilter {
   readonly kernel: readonly number[];
   readonly type: Value['type'];
   readonly machine: Machine;
-  /** Whether the taps are in the opposite order. */
+  /** Whether the taps are in reverse order. */
   readonly turned?: boolean;
 }
 
-/** A filter that copies each tap of a window into a channel of its own, and leaves more of them empty if the machine needs it. */
+/** A filter that copies each tap of a window into a separate channel, and adds empty channels if the machine needs them. */
 export function copyingFilter(
   b: GraphBuilder,
   { channels, kernel, type, machine: { copies = 1 }, turned = false }: CopyingFilter,
@@ -32,8 +32,8 @@ export function copyingFilter(
 }
 
 /**
- * The elements of x `[N, C, …]` under each tap of a window: `[N, C, taps, …positions]`. It is a convolution, which uses every core; slices and
- * pads use one.
+ * The elements of x `[N, C, …]` under each tap of a window: `[N, C, taps, …positions]`. It is a convolution, which uses every core; slices
+ * and pads use one.
  *
  * @param filter from `copyingFilter`
  */
@@ -62,7 +62,7 @@ export const windowAttributes = ({ strides, dilations, begins, ends }: Geometry)
 export type Rows = readonly [Dimension, number, number];
 
 /**
- * `im2col`: the elements of x under each tap, `[N, C·K, positions]` in the order of the weights, or in that of the filter.
+ * `im2col`: the elements of x under each tap, `[N, C·K, positions]` in the order of the weights, or of the filter if it is given.
  *
  * @param filter from `copyingFilter`, for windows of more than one element
  */

@@ -7,7 +7,7 @@ import type { WeightGradientCall as Call } from './weight-gradient.ts';
 
 const isPlane = (call: Call) => isDepthwise(call) && call.filters === call.channels && call.kernel.length === 2;
 
-/** Where x lies under tap t of window o along one axis; undefined in the padding. */
+/** The position in x under tap t of window o along one axis; undefined in the padding. */
 function under({ strides, dilations, begins, spatial }: Call, axis: number, o: number, t: number): number | undefined {
   const at = o * strides[axis] + t * dilations[axis] - begins[axis];
   return at >= 0 && at < spatial[axis] ? at : undefined;
@@ -17,7 +17,7 @@ const range = (length: number) => Array.from({ length }, (_, i) => i);
 
 /**
  * Small maps: with ∂y and x as matrices of batch by position, ∂yᵀ·x `[positions, area]` holds the products of every position of
- * ∂y with every one of x, summed over the batch; a constant matrix picks those of each tap.
+ * ∂y and every position of x, summed over the batch. A constant matrix picks the products of each tap.
  */
 function outer(b: GraphBuilder, call: Call): Value {
   const { x, dy, w, batch, channels, kernel, spatial, out, taps, positions } = call;
@@ -47,8 +47,8 @@ function outer(b: GraphBuilder, call: Call): Value {
 }
 
 /**
- * Middling maps: with the rows of x under tap i as Vᵢ `[Ho, W]`, ∂yᵀ·Vᵢ `[Wo, W]` holds on the diagonal (o, o·stride +
- * j·dilation − pad) what ∂w[i, j] sums.
+ * Medium maps: with the rows of x under tap i as Vᵢ `[Ho, W]`, the terms of ∂w[i, j] are on the diagonal (o, o·stride +
+ * j·dilation − pad) of ∂yᵀ·Vᵢ `[Wo, W]`.
  */
 function diagonals(b: GraphBuilder, call: Call): Value {
   const { x, dy, w, channels, kernel, spatial, strides, dilations, begins, ends, out } = call;
@@ -77,7 +77,7 @@ function diagonals(b: GraphBuilder, call: Call): Value {
   return b.reshape(b.matmul(b.reshape(sum, [channels * rows, outWidth * width]), picking), w.shape);
 }
 
-/** Large maps: products and sums tap by tap, one image at a time, which stays in the caches. */
+/** Large maps: products and sums tap by tap, for one image at a time, which stays in the caches. */
 function tapByTap(b: GraphBuilder, call: Call): Value {
   const { x, dy, w, channels, kernel, strides, dilations, begins, ends, out, positions } = call;
   const start = b.expand(b.scalar(0, x.type), [channels, call.taps]);
@@ -99,7 +99,7 @@ function tapByTap(b: GraphBuilder, call: Call): Value {
   return b.reshape(sum, w.shape);
 }
 
-/** Ways to write the gradient for one filter a channel in two dimensions. The limits were measured. */
+/** Ways to write the gradient for two-dimensional depthwise filters. The limits were measured. */
 export const DEPTHWISE: readonly Lowering<Call>[] = [
   {
     name: 'outer',

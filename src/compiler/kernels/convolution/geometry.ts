@@ -2,13 +2,13 @@ import { type Dimension, type GraphBuilder, isStatic, product, type Value } from
 import type { ConvolutionAttributes } from '../../autodiff/index.ts';
 import type { AdjointCall } from '../lowering.ts';
 
-/** The shape `[N, C, …]` of maps with known channels and sizes. @typeParam A one number a spatial axis */
+/** The shape `[N, C, …]` of maps with known channels and sizes. @typeParam A one number per spatial axis */
 export type MapShape<A extends readonly number[] = readonly number[]> = readonly [Dimension, number, ...A];
 
 /** The shape `[O, I/group, …]` of filters. */
 export type FilterShape<A extends readonly number[] = readonly number[]> = readonly [number, number, ...A];
 
-/** The sizes of y = conv(x, w), one number a spatial axis: x `[batch, channels, …spatial]`, y `[batch, filters, …out]`. */
+/** The sizes of y = conv(x, w), one number per spatial axis: x `[batch, channels, …spatial]`, y `[batch, filters, …out]`. */
 export interface Geometry<A extends readonly number[] = readonly number[]> {
   readonly batch: Dimension;
   readonly channels: number;
@@ -17,7 +17,7 @@ export interface Geometry<A extends readonly number[] = readonly number[]> {
   readonly kernel: A;
   readonly strides: readonly number[];
   readonly dilations: readonly number[];
-  /** Pads at the beginnings and at the ends. */
+  /** Pads at the starts and at the ends. */
   readonly begins: readonly number[];
   readonly ends: readonly number[];
   readonly spatial: A;
@@ -50,14 +50,14 @@ export function geometry<A extends readonly number[]>(
   };
 }
 
-/** The values of a convolution whose sizes are known, and these sizes. */
+/** The values of a convolution with known sizes, and these sizes. */
 export interface Convolution extends Geometry {
   readonly x: Value<MapShape>;
   readonly w: Value<FilterShape>;
   readonly dy: Value<MapShape>;
 }
 
-/** @throws where a size is known only at run time */
+/** @throws if a size is known only at run time */
 export function convolutionOf(
   { x, w, dy }: { readonly x: Value; readonly w: Value; readonly dy: Value },
   attributes: AdjointCall['attributes'],
@@ -90,7 +90,7 @@ interface SignedPads {
   readonly dilations?: readonly number[];
 }
 
-/** A convolution whose pads may be negative: those elements of x are left out. */
+/** A convolution whose pads may be negative; a negative pad skips elements of x. */
 export function convSigned(
   b: GraphBuilder,
   x: Value<MapShape>,
@@ -101,7 +101,7 @@ export function convSigned(
   return b.conv(crop(b, x, begins, ends), w, undefined, { ...attributes, pads });
 }
 
-/** x without the elements that negative pads leave out. */
+/** x without the elements that negative pads skip. */
 export const crop = (
   b: GraphBuilder,
   x: Value<MapShape>,

@@ -14,22 +14,22 @@ import {
   type MapShape,
 } from './geometry.ts';
 
-/** Below this, small convolutions waste most of a vector. */
+/** With fewer channels, small convolutions waste most of a vector. */
 const FEW_CHANNELS = 32;
 
 /**
- * How maps and filters are handled in one memory layout. A gradient written with these is right in each layout.
+ * Operations on maps and filters in one memory layout. A gradient written with them is correct in each layout.
  *
  * @typeParam M a map
  * @typeParam W a filter
- * @typeParam T a turned filter
+ * @typeParam T a rotated filter
  */
 export interface Layout<M extends Value, W extends Value, T extends Value> {
-  /** The filter turned by 180° with its input and output channels exchanged: `[O, C/g, …]` to `[C, O/g, …]`. */
+  /** The filter rotated by 180° with its input and output channels exchanged: `[O, C/g, …]` to `[C, O/g, …]`. */
   turned(w: W): T;
-  /** Every `step`-th tap of a turned filter along a spatial axis. */
+  /** Every `step`-th tap of a rotated filter along a spatial axis. */
   taps(filter: T, axis: number, start: number, end: number, step: number): T;
-  /** An unstrided convolution. Negative pads leave out elements of x. */
+  /** An unstrided convolution. Negative pads skip elements of x. */
   conv(x: M, filter: T, begins: readonly number[], ends: readonly number[], dilations?: readonly number[]): M;
   /** Makes spatial axis i strides[i] times as long, with zeros between the elements. */
   spread(x: M, strides: readonly number[]): M;
@@ -64,7 +64,7 @@ const standardLayout = (
   },
 });
 
-/** ∂x = full correlation of the spread ∂y with the turned filter. Right for every stride, dilation, pad and group. */
+/** ∂x = full correlation of the spread ∂y with the rotated filter. Correct for every stride, dilation, pad and group. */
 export function flipped<M extends Value, W extends Value, T extends Value>(
   layout: Layout<M, W, T>,
   dy: M,
@@ -86,7 +86,7 @@ function transposed(b: GraphBuilder, call: Convolution): Value {
   return b.convTranspose(dy, w, { strides, dilations, pads: [...begins, ...ends], group, output_padding }, spatial);
 }
 
-/** 1x1: ∂x = wᵀ·∂y in each position. */
+/** 1x1: ∂x = wᵀ·∂y at each position. */
 function pointwise(b: GraphBuilder, call: Convolution): Value {
   const { dy, w, x, batch, group, channels, filters, positions } = call;
   const groups = group === 1 ? [] : [group];
@@ -95,13 +95,13 @@ function pointwise(b: GraphBuilder, call: Convolution): Value {
   return b.reshape(b.fusedMatMul(left, right, { transA: true }), x.shape);
 }
 
-/** Whether each phase has taps, and those side by side. */
+/** Whether each phase has taps, and its taps are adjacent. */
 export const hasPhases = ({ kernel, strides, dilations }: Geometry): boolean =>
   kernel.every((k, i) => k >= strides[i] && dilations[i] === 1);
 
 /**
- * A strided convolution's ∂x by phases: positions h = s·a + r of one remainder r see only the taps i = q, q + s, …, where
- * q = (r + pad) mod s: ∂x[s·a + r] = Σₜ ∂y[a + ⌊(r + pad)/s⌋ − t]·w[q + t·s]. One small unstrided convolution a phase; their results
+ * ∂x of a strided convolution by phases: positions h = s·a + r with the same remainder r see only the taps i = q, q + s, …, where
+ * q = (r + pad) mod s: ∂x[s·a + r] = Σₜ ∂y[a + ⌊(r + pad)/s⌋ − t]·w[q + t·s]. Each phase is one small unstrided convolution; their results
  * are interleaved.
  */
 export function phases<M extends Value, W extends Value, T extends Value>(
@@ -135,7 +135,7 @@ function phase<M extends Value, T extends Value>(
     const before = taps - 1 - Math.floor((r + begins[i]) / s);
     return { q, taps, before, after: Math.ceil(spatial[i] / s) - out[i] + taps - 1 - before };
   });
-  // In the turned filter tap i is at k - 1 - i: the phase's taps begin where the last of them is.
+  // In the rotated filter, tap i is at k - 1 - i: the phase's taps start at its last one.
   const sub = axes.reduce((rest, { q, taps }, i) => {
     const s = strides[i];
     return s === 1 ? rest : layout.taps(rest, i, kernel[i] - 1 - (q + (taps - 1) * s), kernel[i], s);
@@ -154,7 +154,7 @@ const LOWERINGS: readonly Lowering<Convolution>[] = [
     name: 'transposed',
     applies: ({ kernel, dilations, begins, ends }) =>
       kernel.every((k, i) => begins[i] <= dilations[i] * (k - 1) && ends[i] <= dilations[i] * (k - 1)),
-    // Its second half, which adds columns up into the image, uses one core. It pays off if there is little else to do.
+    // Its second half, which sums columns into the image, uses one core. It is the fastest if there is little other work.
     suits: (call) => !isUnstrided(call) && (isDepthwise(call) || isPointwise(call) || call.channels < FEW_CHANNELS),
     emit: transposed,
   },

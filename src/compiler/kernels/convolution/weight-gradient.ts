@@ -18,8 +18,8 @@ export interface WeightGradientCall extends Convolution {
 }
 
 /**
- * The two operands of ∂w = Σₙ left·rightᵀ, `[N, …rows, positions]`: ∂y and the columns of x, or the columns of ∂y and x if ∂y has fewer
- * channels, because columns cost memory: ∂w[o, c, t] = Σ ∂y[o, p]·x[c, p + t] = Σ ∂y[o, q − t]·x[c, q].
+ * The two operands of ∂w = Σₙ left·rightᵀ, `[N, …rows, positions]`: ∂y and the columns of x, or, if ∂y has fewer
+ * channels, the columns of ∂y and x, because columns cost memory: ∂w[o, c, t] = Σ ∂y[o, p]·x[c, p + t] = Σ ∂y[o, q − t]·x[c, q].
  */
 function operands(
   b: GraphBuilder,
@@ -51,7 +51,7 @@ function asWeight(b: GraphBuilder, result: Value, call: WeightGradientCall): Val
   return b.reshape(b.transpose(b.reshape(result, [filters, taps, channels]), [0, 2, 1]), w.shape);
 }
 
-/** The pads with which a window over ∂y sees, at each position of x, the positions whose window saw it. */
+/** The pads of windows over ∂y: at each position of x, such a window sees the positions of ∂y whose windows saw it. */
 const mirroredPads = ({ kernel, dilations }: Geometry, pads: readonly number[]) =>
   pads.map((pad, i) => (kernel[i] - 1) * dilations[i] - pad);
 
@@ -72,7 +72,7 @@ const mirrored = (call: WeightGradientCall): Geometry => ({
   positions: product(call.spatial),
 });
 
-/** A batch of products and their sum. */
+/** The sum of a batch of products. */
 function products(b: GraphBuilder, call: WeightGradientCall): Value {
   const { batch, group } = call;
   const { left, right } = operands(b, call);
@@ -84,7 +84,7 @@ function products(b: GraphBuilder, call: WeightGradientCall): Value {
   return asWeight(b, b.reduceSum(each, [0]), call);
 }
 
-/** One product over batch and positions at once, both operands moved to `[…, N·positions]`. */
+/** A single product over batch and positions, with both operands moved to `[…, N·positions]`. */
 function oneProduct(b: GraphBuilder, call: WeightGradientCall): Value {
   const { left, right } = operands(b, call);
   const rows = (value: Value<Rows>) => {
@@ -94,7 +94,7 @@ function oneProduct(b: GraphBuilder, call: WeightGradientCall): Value {
   return asWeight(b, b.gemm(rows(left), rows(right), undefined, { transB: true }), call);
 }
 
-/** Summed in a loop over the batch: the columns of one image at a time, small enough for the caches. */
+/** Summed in a loop over the batch: the columns of one image fit into the caches. */
 function looped(b: GraphBuilder, call: WeightGradientCall): Value {
   const { x, dy, channels, filters, taps, spatial, out } = call;
   const mirroring = takesColumnsOfGradient(call);

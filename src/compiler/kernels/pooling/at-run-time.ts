@@ -5,11 +5,11 @@ import type { AdjointCall } from '../lowering.ts';
 import { type Window, windowOf } from './window.ts';
 
 interface Padding {
-  /** int64 values, one number a spatial axis. */
+  /** int64 values, one number per spatial axis. */
   readonly before: Value;
   readonly after: Value;
   readonly value: number;
-  /** Names the sizes of the result. */
+  /** A prefix for the names of the result's sizes. */
   readonly name: string;
 }
 
@@ -21,7 +21,7 @@ function padded(b: GraphBuilder, x: Value, { before, after, value, name }: Paddi
   return b.emit('Pad', inputs, [{ type: x.type, shape }])[0];
 }
 
-/** How many elements each window averages over, as a map `[1, 1, …]`: the sum of ones in each window. */
+/** The number of elements that each window averages over, as a map `[1, 1, …]`: the sum of ones in each window. */
 function counts(b: GraphBuilder, { x, dy, kernel, strides, dilations, begins, ends, countIncludePad }: Window): Value {
   const spatialOf = (value: Value) => b.slice(b.shapeOf(value), 0, 2, 2 + kernel.length);
   const name = `${x.name}.ones`.replaceAll('*', '_');
@@ -33,7 +33,7 @@ function counts(b: GraphBuilder, { x, dy, kernel, strides, dilations, begins, en
   )[0];
   const pads = { before: b.ints(begins), after: b.ints(ends) };
   const around = padded(b, ones, { ...pads, value: Number(countIncludePad), name });
-  // With ceil_mode, the last windows reach beyond the pads.
+  // With ceil_mode, the last windows extend beyond the pads.
   const reach = kernel.map((k, i) => dilations[i] * (k - 1) + 1 - strides[i]);
   const wanted = b.add(b.mul(spatialOf(dy), b.ints(strides)), b.ints(reach));
   const missing = b.max(b.sub(wanted, spatialOf(around)), b.ints(strides.map(() => 0)));

@@ -6,7 +6,7 @@ import { insertZeros } from '../zero-insertion.ts';
 import { averageAtRunTime } from './at-run-time.ts';
 import { type SizedWindow, sizedWindowOf } from './window.ts';
 
-/** How many elements each window averages over, along one axis. */
+/** The number of elements that each window averages over, along one axis. */
 function counts({ kernel, strides, dilations, begins, ends, spatial, out, countIncludePad }: SizedWindow, i: number) {
   const limit = spatial[i] + (countIncludePad ? ends[i] : 0);
   const least = countIncludePad ? -begins[i] : 0;
@@ -17,7 +17,7 @@ function counts({ kernel, strides, dilations, begins, ends, spatial, out, countI
   });
 }
 
-/** ∂y times `numerator` by the number of elements in its window. */
+/** ∂y times `numerator`, divided by the number of elements in its window. */
 function shared(b: GraphBuilder, call: SizedWindow, numerator: number): Value<MapShape> {
   const { dy, out } = call;
   const axes = out.map((_, i) => counts(call, i));
@@ -27,7 +27,7 @@ function shared(b: GraphBuilder, call: SizedWindow, numerator: number): Value<Ma
   return b.reshape(b.mul(dy, b.cast(shares, dy.type)), dy.shape);
 }
 
-/** Pads of the sum over windows of the spread ∂y that give back x's size. */
+/** Pads with which the sum over windows of the spread ∂y has x's size. */
 function margins({ kernel, strides, dilations, begins, spatial, out }: SizedWindow): [number[], number[]] {
   return [
     kernel.map((k, i) => dilations[i] * (k - 1) - begins[i]),
@@ -35,7 +35,7 @@ function margins({ kernel, strides, dilations, begins, spatial, out }: SizedWind
   ];
 }
 
-/** Stands for what `AveragePool` refuses: pads as wide as its kernel. */
+/** Explicit padding, for pads that `AveragePool` refuses: those as wide as its kernel. */
 function padded(
   b: GraphBuilder,
   x: Value<MapShape>,
@@ -50,7 +50,7 @@ const isPlain = ({ dilations }: SizedWindow) => dilations.every((d) => d === 1);
 
 const LOWERINGS: readonly Lowering<SizedWindow>[] = [
   {
-    // The average of windows is its own adjoint but for strides, borders and counts.
+    // Apart from strides, borders and counts, the average of windows is its own adjoint.
     name: 'average',
     applies: isPlain,
     emit: (b, call) => {

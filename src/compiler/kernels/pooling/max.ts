@@ -3,7 +3,7 @@ import { hasOpenSizes, onlyCandidate } from '../convolution/at-run-time.ts';
 import { type Family, family, type Lowering } from '../lowering.ts';
 import { flat, isDisjoint, type SizedWindow, sizedWindowOf, type Window, windowOf } from './window.ts';
 
-/** Where in the flattened x the first greatest element of each window is. */
+/** The position of each window's first maximum in the flattened x. */
 function indices(b: GraphBuilder, { dy, x, kernel, strides, dilations, begins, ends, ceilMode }: Window): Value {
   const attributes = { kernel_shape: kernel, strides, dilations, pads: [...begins, ...ends], ceil_mode: ceilMode };
   return b.emit('MaxPool', [x], [dy, { type: 'int64', shape: dy.shape }], attributes)[1];
@@ -17,7 +17,7 @@ function scatter(b: GraphBuilder, call: Window): Value {
 const LOWERINGS: readonly Lowering<SizedWindow>[] = [
   {
     name: 'unpool',
-    // MaxUnpool refuses windows that reach beyond x.
+    // MaxUnpool refuses windows that extend beyond x.
     applies: (call) =>
       isDisjoint(call) &&
       call.kernel.every((k, i) => {

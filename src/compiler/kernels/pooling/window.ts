@@ -2,7 +2,7 @@ import { type GraphBuilder, product, type Value } from '../../../onnx/index.ts';
 import { hasKnownSizes, type MapShape } from '../convolution/geometry.ts';
 import type { AdjointCall } from '../lowering.ts';
 
-/** How windows lie over x, one number a spatial axis. */
+/** The placement of windows over x, one number per spatial axis. */
 export interface Window {
   readonly dy: Value;
   readonly x: Value;
@@ -15,7 +15,7 @@ export interface Window {
   readonly countIncludePad: boolean;
 }
 
-/** The same for maps whose sizes are known. */
+/** The same for maps of known sizes. */
 export interface SizedWindow extends Window {
   readonly dy: Value<MapShape>;
   readonly x: Value<MapShape>;
@@ -39,7 +39,7 @@ export function windowOf({ inputs: [dy, x], attributes }: Pick<AdjointCall, 'inp
   };
 }
 
-/** @throws where a size is known only at run time */
+/** @throws if a size is known only at run time */
 export function sizedWindowOf(call: Pick<AdjointCall, 'inputs' | 'attributes'>): SizedWindow {
   const { dy, x, ...window } = windowOf(call);
   if (!hasKnownSizes(x) || !hasKnownSizes(dy))
@@ -53,5 +53,5 @@ export function sizedWindowOf(call: Pick<AdjointCall, 'inputs' | 'attributes'>):
 export const isDisjoint = ({ kernel, strides, dilations }: Window): boolean =>
   kernel.every((k, i) => strides[i] >= k && dilations[i] === 1);
 
-/** All elements in a row. */
+/** All elements in one axis. */
 export const flat = (b: GraphBuilder, x: Value): Value => b.reshape(x, [product(x.shape)]);

@@ -9,9 +9,9 @@ export const adaptedWeights = (state: ReadonlyMap<string, Tensor>): string[] =>
   [...state.keys()].filter((name) => name.endsWith(DOWN)).map((name) => name.slice(0, -DOWN.length));
 
 /**
- * State with each adapter worked into its weight, W + α/r · BA, and without adapters and their optimizer state.
+ * Merges each adapter into its weight, W + α/r · BA, and removes adapters and their optimizer state.
  *
- * @param weightOf a weight's value in float32, where `state` has none
+ * @param weightOf a weight's value in float32, if it is not in `state`
  */
 export function mergeAdapters(
   state: ReadonlyMap<string, Tensor>,
@@ -31,7 +31,7 @@ export function mergeAdapters(
   return merged;
 }
 
-/** W + s · BA, or W + s · AB where W is stored as [inputs, outputs]; in a grouped convolution group by group. */
+/** W + s · BA, or W + s · AB if W is stored as [inputs, outputs]; for a grouped convolution, group by group. */
 export function withAdapter(weight: Tensor, a: Tensor, b: Tensor, scale: number): Tensor {
   const rows = weight.shape[0];
   const columns = elementCount(weight.shape.slice(1));

@@ -5,7 +5,7 @@ import { type AdapterTarget, type LoraOptions, scaleOf } from './targets.ts';
 
 const typedOf = ({ type, shape }: Value) => ({ type, shape });
 
-/** The node under another name of its output, the adapter, and their sum under the output's own. */
+/** The node with its output renamed, the adapter, and their sum under the output's original name. */
 export function placeParallel(
   b: GraphBuilder,
   node: Node,
@@ -35,13 +35,13 @@ export function placeParallel(
 const oriented = (b: GraphBuilder, matrix: Value, { outputsFirst }: AdapterTarget): Value =>
   outputsFirst ? b.transpose(matrix, [1, 0]) : matrix;
 
-/** A's convolution: the layer's own but for its filters. */
+/** A's convolution: the layer's own with other filters. */
 function convolved(b: GraphBuilder, { attributes }: Node, x: Value, a: Value, y: Value): Value {
   const shape = [y.shape[0], a.shape[0], ...y.shape.slice(2)];
   return b.emit('Conv', [x, a], [{ type: y.type, shape }], attributes)[0];
 }
 
-/** A number of as many axes as what it multiplies. */
+/** A number, with one axis for each axis of its operand. */
 const single = (b: GraphBuilder, value: number, rank: number): Value =>
   b.constant(
     tensor(

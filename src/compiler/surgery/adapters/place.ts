@@ -11,7 +11,7 @@ import { adaptedWeight } from './within.ts';
 /** A network with adapters in its layers or parallel to them. */
 export interface Adapted {
   readonly network: Inference;
-  /** With the adapters among their parameters. */
+  /** Their parameters include the adapters. */
   readonly groups: readonly LayerGroup[];
   readonly adapters: readonly Adapter[];
 }
@@ -22,25 +22,25 @@ export interface Adapter {
   readonly module: string;
   readonly a: string;
   readonly b: string;
-  /** Whether they are B [outputs, rank] and A [rank, inputs, …], as PyTorch has them, or A [inputs, rank] and B [rank, outputs]. */
+  /** Whether they are B [outputs, rank] and A [rank, inputs, …], as in PyTorch, or A [inputs, rank] and B [rank, outputs]. */
   readonly outputsFirst: boolean;
-  /** The values that it reads, each with the name of the node that reads it; none where it is added to the weight itself. */
+  /** The values that it reads, each with the name of the node that reads it; empty if it is added to the weight itself. */
   readonly reads: readonly { readonly value: string; readonly into: string }[];
 }
 
 export interface PlacementOptions extends LoraOptions {
   readonly seed: number;
-  /** Whether an adapter goes within the weight, and not beside the layer; the quicker way unless given. */
+  /** Whether an adapter goes within the weight instead of parallel to the layer; the faster way by default. */
   readonly goesWithin?: (target: AdapterTarget) => boolean;
 }
 
 /**
- * Gives each of the chosen layers an adapter, in the quicker of two ways: within the weight, W + α/r · BA computed anew in every step; or
- * parallel to the layer, y = layer(x) + α/r · B(A(x)), where A has the layer's own strides, pads and groups and B is a product (a 1x1
- * convolution). What is dropped before an adapter is dropped for it alone, which only the second way can do. A is drawn as PyTorch's
- * `Linear` and `Conv2d` are, B is zero, so that the network computes what it did.
+ * Adds an adapter to each of the chosen layers, in the faster of two ways. Within the weight, W + α/r · BA is recomputed in every step.
+ * Parallel to the layer, y = layer(x) + α/r · B(A(x)), where A has the layer's strides, pads and groups, and B is a product (a 1x1
+ * convolution). Dropout before an adapter affects the adapter only, so it needs the parallel way. A is drawn like PyTorch's
+ * `Linear` and `Conv2d`; B is zero, so the network computes the same as before.
  *
- * @throws ThawError `bad-config` where no layer is left to adapt
+ * @throws ThawError `bad-config` if no layer is left to adapt
  */
 export function placeAdapters(
   network: Inference,
@@ -97,7 +97,7 @@ export function placeAdapters(
 
 const typedOf = ({ type, shape }: Value) => ({ type, shape });
 
-/** A in (−1/√inputs, 1/√inputs), B zero, in the layout of the weight. */
+/** A from (−1/√inputs, 1/√inputs), B zero, in the layout of the weight. */
 function drawAdapter(target: AdapterTarget, rank: number, seed: number): [string, Tensor][] {
   const { weight, shape, outputsFirst, group } = target;
   const [first, second] = shape;

@@ -5,19 +5,19 @@ import { behind, type Head } from '../head.ts';
 import { modulePath } from '../names.ts';
 import { type Selection, selectParameters } from '../selection.ts';
 
-/** Low-rank adapters (Hu et al., "LoRA", 2022): a frozen weight W acts as W + α/r · BA. */
+/** Low-rank adapters (Hu et al., "LoRA", 2022): a frozen weight W is replaced by W + α/r · BA. */
 export interface LoraOptions {
-  /** r: columns of B and rows of A, in a grouped convolution those of each group. */
+  /** r: columns of B and rows of A; in a grouped convolution, those of each group. */
   readonly rank: number;
-  /** α; the rank unless given, so that BA counts as it is. */
+  /** α; by default the rank, so that BA has the factor 1. */
   readonly alpha?: number;
-  /** The layers, in the language of `train`; an operator's name, or a module's path or its end (`query`), as well. */
+  /** The layers, as in `train`; also an operator's name, or a module's path or the end of it (`query`). */
   readonly targets: Selection;
-  /** Part of what an adapter reads that training drops at random. */
+  /** The fraction of an adapter's inputs that training drops at random. */
   readonly dropout?: number;
 }
 
-/** Operators that multiply by their second input: standard ones, and those that ONNX Runtime's optimizer makes of them. */
+/** Operators that multiply by their second input: standard ones, and their replacements in ONNX Runtime's optimizer. */
 const OPERATORS = {
   '': ['MatMul', 'Gemm', 'Conv'],
   'com.microsoft': ['FusedMatMul', 'FusedGemm', 'FusedConv', 'Attention'],
@@ -27,17 +27,17 @@ type AdaptedOperator = (typeof OPERATORS)[keyof typeof OPERATORS][number];
 const isAdapted = ({ op, domain }: Node): boolean =>
   Object.hasOwn(OPERATORS, domain) && (OPERATORS as Readonly<Record<string, readonly string[]>>)[domain].includes(op);
 
-/** A weight that an adapter can be added to, with the nodes that multiply by it. */
+/** A weight that can have an adapter, with the nodes that multiply by it. */
 export interface AdapterTarget {
   readonly op: AdaptedOperator;
   readonly weight: string;
   readonly shape: readonly number[];
-  /** Whether the weight is stored as [outputs, inputs, …], as PyTorch does, or as [inputs, outputs]. */
+  /** Whether the weight is stored as [outputs, inputs, …], as in PyTorch, or as [inputs, outputs]. */
   readonly outputsFirst: boolean;
   /** Groups of a convolution; 1 elsewhere. */
   readonly group: number;
   readonly nodes: readonly Node[];
-  /** The module that it belongs to: `encoder.layer.3.query`. */
+  /** The module of the weight: `encoder.layer.3.query`. */
   readonly module: string;
 }
 
@@ -45,10 +45,10 @@ export interface AdapterTarget {
 export const scaleOf = ({ rank, alpha = rank }: Pick<LoraOptions, 'rank' | 'alpha'>): number => alpha / rank;
 
 /**
- * The layers that get adapters. Left out are the head, which trains whole, weights that have other uses (a tied embedding), and layers
- * whose adapter would have no fewer elements than the weight itself: depthwise convolutions, and small ones for their rank.
+ * The layers that get adapters. It leaves out the head, which trains whole, weights with other uses (a tied embedding), and layers
+ * whose adapter would have at least as many elements as the weight itself: depthwise convolutions, and layers too small for the rank.
  *
- * @throws ThawError `bad-config` where nothing is left
+ * @throws ThawError `bad-config` if no layer is left
  */
 export function chooseTargets(
   graph: Graph,
@@ -60,7 +60,7 @@ export function chooseTargets(
   if (!all.length) {
     throw new ThawError(
       'bad-config',
-      'the model has no MatMul, Gemm or Conv with a weight of its own besides the head, so that lora has nothing to adapt',
+      'the model has no MatMul, Gemm or Conv with an unshared weight outside the head, so lora has nothing to adapt',
       'Train without lora',
     );
   }
@@ -69,8 +69,8 @@ export function chooseTargets(
   if (closed) {
     throw new ThawError(
       'bad-config',
-      `lora.dropout: ${closed.op} of "${closed.weight}" takes its adapter into the weight, where nothing can be dropped before it`,
-      'Leave out the dropout, or choose other targets',
+      `lora.dropout: ${closed.op} of "${closed.weight}" has its adapter inside the weight, where dropout is not possible`,
+      'Remove the dropout, or choose other targets',
     );
   }
   const smaller = chosen.filter((target) => adapterSize(target, options.rank) < elementCount(target.shape));
@@ -83,7 +83,7 @@ export function chooseTargets(
   );
 }
 
-/** Inputs and outputs of one position, a group's in a grouped convolution. */
+/** Inputs and outputs of one position; in a grouped convolution, those of a group. */
 function sizes({ shape, outputsFirst, group }: AdapterTarget): { inputs: number; outputs: number } {
   const [rows, columns] = [shape[0], elementCount(shape.slice(1))];
   return outputsFirst ? { inputs: columns, outputs: rows / group } : { inputs: rows, outputs: columns };
@@ -97,8 +97,8 @@ function adapterSize(target: AdapterTarget, rank: number): number {
 export const isConvolution = ({ op }: Pick<AdapterTarget, 'op'>): boolean => op === 'Conv' || op === 'FusedConv';
 
 /**
- * Whether W + α/r · BA is the quicker way, or the only one. It costs the gradient of the whole weight, 2·inputs·outputs operations a
- * position; an adapter parallel to the layer costs passes over what the layer reads and writes, but what it reads can be dropped.
+ * Whether W + α/r · BA is the faster way, or the only one. It costs the gradient of the whole weight, 2·inputs·outputs operations per
+ * position. A parallel adapter costs passes over the layer's inputs and outputs, but supports dropout.
  */
 export function isWithin(target: AdapterTarget, { dropout = 0 }: Pick<LoraOptions, 'dropout'>): boolean {
   if (!canBeParallel(target)) return true;
@@ -107,12 +107,12 @@ export function isWithin(target: AdapterTarget, { dropout = 0 }: Pick<LoraOption
   return dropout === 0 && inputs * outputs < passes * (channels + outputs);
 }
 
-/** The inside of one of ONNX Runtime's own operators is out of reach. */
+/** The inside of ONNX Runtime's own operators is not accessible. */
 const canBeParallel = ({ nodes }: AdapterTarget): boolean => nodes.every(({ domain }) => domain === '');
 
 /**
- * Multiplications in the time of an adapter's passes over one number; measured on the CPU provider, where few channels fill no block of a
- * convolution's maps.
+ * The number of multiplications that take as long as an adapter's passes over one number. Measured on the CPU provider, where few channels
+ * do not fill a block of a convolution's maps.
  */
 const PASSES = { product: 80, convolution: 300 };
 
@@ -141,7 +141,7 @@ function select(all: readonly AdapterTarget[], groups: readonly LayerGroup[], ta
   return all.filter((target) => found.has(target));
 }
 
-/** Parts of a path that its end may be named by. */
+/** The number of parts at a path's end that can name it. */
 const MOST_PARTS = 32;
 
 /** `a.b.c`, `b.c`, `c`. */
@@ -169,7 +169,7 @@ export function targetsOf(graph: Graph): AdapterTarget[] {
 const sameUse = (a: AdapterTarget, b: AdapterTarget | undefined): boolean =>
   a.op === b?.op && a.outputsFirst === b.outputsFirst && a.group === b.group;
 
-/** The nodes in which a weight meets something else. */
+/** The nodes in which a weight meets another value. */
 function usersOf(view: GraphView, weight: string): Node[] {
   const names = new Set([weight]);
   const users = new Set<Node>();

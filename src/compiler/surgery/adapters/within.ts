@@ -2,7 +2,7 @@ import type { GraphBuilder, Value } from '../../../onnx/index.ts';
 import { adapterNames } from './names.ts';
 import { type AdapterTarget, type LoraOptions, scaleOf } from './targets.ts';
 
-/** W + α/r · BA, or W + α/r · AB where W is stored as [inputs, outputs]; of a grouped convolution group by group. */
+/** W + α/r · BA, or W + α/r · AB if W is stored as [inputs, outputs]; for a grouped convolution, group by group. */
 export function adaptedWeight(b: GraphBuilder, target: AdapterTarget, options: LoraOptions): Value {
   const { weight, shape, outputsFirst, group } = target;
   const names = adapterNames(weight);
