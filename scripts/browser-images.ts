@@ -1,5 +1,5 @@
 /**
- * How far a page's images are from Node's, and what thousands of them leave in memory, in a real Chromium:
+ * Compares a page's decoded images with Node's, and measures the memory that thousands of them leave behind, in a real Chromium:
  *
  *     npx tsx scripts/browser-images.ts FOLDER [rounds]
  */
@@ -17,7 +17,7 @@ import { launch, serveFolders } from '../test/web/browser.ts';
 const kinds = ['resized', 'augmented'] as const;
 type Kind = (typeof kinds)[number];
 
-/** Runs in a worker: decodes the file at an address, and sends 224x224 values and the time back. */
+/** Runs in a worker: decodes the file at an address, and returns its 224x224 values and the time. */
 const worker = `
   import { drawAugmentation, presetPreprocessing, readAugmentation } from './src/data/index.ts';
   import { augmentImage, decodeLarge, decodeImage } from './src/data/web/index.ts';
@@ -45,7 +45,7 @@ const worker = `
     ));
 `;
 
-/** Runs in the page: asks the worker, and gives the values as text, which is all that leaves a page. */
+/** Runs in the page: asks the worker, and returns the values as text, the only form that leaves a page. */
 const page = `
   const made = new Worker('/scripts/stdin.js', { type: 'module' });
   globalThis.draw = (task) => new Promise((done, fail) => {
@@ -59,7 +59,7 @@ const page = `
   });
 `;
 
-/** @returns asks the page's worker for one image; its values come only where they are to be kept */
+/** @returns a function that asks the page's worker for one image; it returns the values only on request */
 async function openPage(opened: Page, address: string) {
   await opened.goto(address);
   await opened.addScriptTag({ content: page });

@@ -1,9 +1,11 @@
 /**
- * The memory of a page's process while its worker trains for hundreds of stages, or with thousands of images, in a real Chromium on Linux:
+ * Measures the memory of a page's process while its worker trains for hundreds of stages, or with thousands of images, in a real Chromium
+ * on Linux:
  *
  *     npx tsx scripts/browser-memory.ts DATA [--model FOLDER] [--stages N] [--images N] [--cache-memory MB]
  *
- * DATA has class folders of JPEGs. For more images than there are, they are repeated with other bytes after their end, so that no two are the same.
+ * DATA has class folders of JPEGs. If there are fewer than N images, they are repeated with different bytes after their end, so that no two
+ * are the same.
  */
 import { readFile } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
@@ -13,7 +15,7 @@ import { openDataset } from '../src/data/node/index.ts';
 import type { RemoteEvent } from '../src/worker/index.ts';
 import { bundleScripts, launch, runtimeAssets, serveFolders } from '../test/web/browser.ts';
 
-/** Times that memory is read in a training. */
+/** Number of memory readings in a training. */
 const READINGS = 8;
 
 const { values, positionals } = parseArgs({
@@ -48,7 +50,7 @@ const site = await serveFolders(folders, true);
 const browser = await launch();
 try {
   const page = await browser.newPage();
-  // tsx names functions by it, those that are sent to the page too.
+  // tsx calls this in every named function, including those that run in the page.
   await page.addInitScript('globalThis.__name = (named) => named');
   await page.exposeFunction('measure', async (when: string) => {
     console.log(`${when}: ${(await residentMemory(browser)).toFixed(0)} MiB`);

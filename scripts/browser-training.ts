@@ -1,10 +1,11 @@
 /**
- * One training twice, in a page's worker in a real Chromium and in Node: accuracy, time, memory, and how far the two are apart.
+ * Runs one training twice, in a page's worker in a real Chromium and in Node, and compares accuracy, time, memory and weights.
  *
  *     npx tsx scripts/browser-training.ts MODEL DATA [--settings JSON] [--device cpu|webgpu] [--threads N] [--png]
  *
- * MODEL is a folder with onnx/model.onnx and preprocessor_config.json, DATA has train and val with class folders. With --png both get the images as PNG
- * of the size that the model's images are resized to, so that decoders make no difference.
+ * MODEL is a folder with onnx/model.onnx and preprocessor_config.json, DATA has train and val with class folders. With --png, both sides
+ * get the
+ * images as PNG in the size that the model's images are resized to, so that decoders make no difference.
  */
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -47,7 +48,7 @@ const [modelFolder, given] = positionals.map((path) => resolve(path));
 const settings = JSON.parse(values.settings);
 const work = await mkdtemp(join(tmpdir(), 'thaw-browser-training-'));
 
-/** Every image that can be read, as PNG whose short side is 256, where the long one follows. */
+/** Every readable image, as a PNG whose short side is 256 pixels; the long side keeps the proportions. */
 async function asPng(from: string): Promise<string> {
   const { train, val } = await openDataset(from);
   for (const { file } of [...train, ...val]) {
@@ -123,7 +124,7 @@ async function inPage(page: Page, data: string): Promise<Outcome> {
   return { ...outcome, model: Buffer.from(model.slice(model.indexOf(',') + 1), 'base64') };
 }
 
-/** The most that the page's process held, in MiB. */
+/** The peak memory of the page's process, in MiB. */
 async function memoryOf(browser: Browser): Promise<number> {
   const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send('SystemInfo.getProcessInfo');
@@ -134,7 +135,7 @@ async function memoryOf(browser: Browser): Promise<number> {
   return Math.round((await Promise.all(peaks)).reduce((a, b) => a + b, 0) / 1024);
 }
 
-/** The largest difference of any weight, and the mean. */
+/** The largest and the mean difference of any weight. */
 function difference(a: Uint8Array, b: Uint8Array): { readonly most: number; readonly mean: number } {
   const [x, y] = [a, b].map((bytes) => readModel(bytes).graph.initializers);
   let [most, sum, count] = [0, 0, 0];
@@ -159,7 +160,7 @@ const site = await serveFolders(
 const browser = await launch();
 try {
   const page = await browser.newPage();
-  // tsx names functions by it, those that are sent to the page too.
+  // tsx calls this in every named function, including those that run in the page.
   await page.addInitScript('globalThis.__name = (named) => named');
   await page.goto(site.address);
   await page.waitForFunction(() => 'thaw' in globalThis);

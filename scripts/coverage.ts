@@ -1,5 +1,6 @@
 /**
- * Lines that a command reached, by folder of `src`, after `npx c8 --all --reporter json-summary --include 'src/**' --exclude
+ * Prints the share of lines that a command reached, by folder of `src`, after `npx c8 --all --reporter json-summary --include 'src/**'
+ * --exclude
  * 'src/**\/generated/**' COMMAND`: `npx tsx scripts/coverage.ts`.
  */
 import { readFileSync } from 'node:fs';

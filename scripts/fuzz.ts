@@ -1,6 +1,6 @@
 /**
- * Tries wrong files on everything that reads files from strangers: `npx tsx scripts/fuzz.ts [target…] [--seed 1] [--count 20000]
- * [--first 0] [--jobs 1] [--outcomes] [--keep fuzz-faults]`. Ends with 1 if one is at fault; such files are kept, and
+ * Tries damaged files on all code that reads untrusted files: `npx tsx scripts/fuzz.ts [target…] [--seed 1] [--count 20000]
+ * [--first 0] [--jobs 1] [--outcomes] [--keep fuzz-faults]`. Exits with 1 if a file causes a fault. It keeps such files, and
  * `--again FILE` tries one again.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -24,7 +24,7 @@ const CODES: readonly ErrorCode[] = [
   'diverged',
 ];
 
-/** Files that a process tries before the next one begins. */
+/** The number of files that one process tries. */
 const SHARD = 1000;
 
 const { values, positionals } = parseArgs({
@@ -51,7 +51,7 @@ if (values.again === undefined)
 else await tryAgain(positionals[0], values.again);
 process.exit();
 
-/** In parts of `SHARD` files, `jobs` at a time. Which mutants there are does not depend on that number. */
+/** Runs parts of `SHARD` files, `jobs` at a time. The mutants do not depend on that number. */
 async function tryOn(target: string): Promise<void> {
   const began = performance.now();
   const all: Findings[] = [];
@@ -84,7 +84,7 @@ async function tryOn(target: string): Promise<void> {
   if (faults.length) process.exitCode = 1;
 }
 
-/** Counts of files that were taken and of those that were refused, by the target's step and the error's code. */
+/** Counts accepted and refused files, by the target's step and the error's code. */
 function kindsOf(counts: ReadonlyMap<string, number>, steps: readonly string[] = ['']): [kind: string, n: number][] {
   const kinds = new Map<string, number>();
   for (const [outcome, n] of counts) {

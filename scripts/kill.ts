@@ -1,7 +1,7 @@
 /**
- * Kills trainings, sweeps, exports and federated finishes with `kill -9` at random instants, runs them again until they are done, and
- * compares every file with that of a command that was not killed: `npx tsx scripts/kill.ts [victim…] [--seed 1] [--kills 50]`, so many
- * of each victim. Ends with 1 if one differs.
+ * Kills trainings, sweeps, exports and federated finishes with `kill -9` at random instants, restarts them until they finish, and
+ * compares every file with that of a command that was not killed: `npx tsx scripts/kill.ts [victim…] [--seed 1] [--kills 50]`, with
+ * `--kills` kills of each victim. Exits with 1 if a file differs.
  */
 import { parseArgs } from 'node:util';
 import { makeProject } from '../test/node/commands/project.ts';

@@ -1,9 +1,9 @@
 /**
- * What a process of Node holds while one training goes through hundreds of stages, each compiled, trained, evaluated and given back:
+ * Measures the memory of a Node process during one training of hundreds of stages, each compiled, trained, evaluated and released:
  *
  *     node --expose-gc --import tsx scripts/node-memory.ts [--stages 300]
  *
- * Prints the megabytes after each tenth of the stages, garbage collected, in lines of JSON.
+ * Prints JSON lines with the megabytes after every tenth of the stages, after garbage collection.
  */
 import { parseArgs } from 'node:util';
 import { classification } from '../src/tasks/index.ts';
@@ -22,7 +22,7 @@ const trainer = new Trainer({
   val: new SyntheticImages(6, 2),
   config: parseConfig(trainingSchema, {
     batch: 6,
-    // In turn: what is frozen, what it hands on and what the optimizer holds change from stage to stage.
+    // Alternates, so that frozen layers, features and optimizer state change from stage to stage.
     stages: Array.from({ length: count }, (_, i) => ({ train: ['head', 'last:2', 'all'][i % 3], epochs: 1, lr: 1e-6 })),
   }),
 });

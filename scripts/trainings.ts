@@ -49,7 +49,7 @@ const digest = (...parts: readonly (Uint8Array | string)[]): string => {
   return hash.digest('hex').slice(0, 16);
 };
 
-/** Of the model and of each epoch's numbers, without what depends on the clock. */
+/** A digest of the model and of each epoch's numbers, without values that depend on the clock. */
 function digestOfRun(run: string): string {
   const rows = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trim().split('\n');
   const numbers = rows.map((row) => JSON.stringify({ ...JSON.parse(row), seconds: 0 }));

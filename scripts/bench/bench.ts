@@ -1,5 +1,5 @@
 /**
- * Thaw and its peers on the same networks, batches and threads, in turns:
+ * Measures Thaw and its peers on the same networks, batches and threads, in turns:
  *
  *     npm run bench -- --help
  */
@@ -29,7 +29,7 @@ async function main(given: BenchOptions): Promise<void> {
   const machine = describeMachine(options.threads);
   say(machine);
   if (loadavg()[0] > 0.3)
-    say(`other work is on (load ${loadavg()[0].toFixed(1)}): wait for an idle machine, or measure more rounds`);
+    say(`the machine is busy (load ${loadavg()[0].toFixed(1)}): wait for an idle machine, or measure more rounds`);
   const show = async (name: string, table: string) => {
     console.log(`\n## ${name}\n\n${table}\n`);
     if (options.write) await replaceSection(options.write, name, table);
@@ -44,7 +44,8 @@ async function main(given: BenchOptions): Promise<void> {
   const selections = options.cases.filter((name) => !(name in JOBS));
   if (selections.length === 0) return;
   const networks = await makeNetworks(options.models, options);
-  for (const [model, lacks] of Object.entries(networks.missing)) say(`skipped ${model}: there is no package ${lacks}`);
+  for (const [model, lacks] of Object.entries(networks.missing))
+    say(`skipped ${model}: the package ${lacks} is missing`);
   for (const model of options.models.filter((name) => !(name in networks.missing))) {
     const result: ModelResult = { model, machine, command, cases: {} };
     for (const selection of selections) {

@@ -25,7 +25,7 @@ export const HELP = `npm run bench -- [options]
   --write FILE       put the tables into their places in FILE (docs/benchmarks.md)
 `;
 
-/** @throws Error naming the option and what it takes */
+/** @throws Error naming the option and its possible values */
 export function readOptions(args: readonly string[]): BenchOptions | 'help' {
   const text = { type: 'string' } as const;
   const { values } = parseArgs({

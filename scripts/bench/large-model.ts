@@ -1,9 +1,9 @@
 /**
- * Seconds and peak memory of Thaw's commands on a model of gigabytes, which is made on the spot and removed afterwards:
+ * Seconds and peak memory of Thaw's commands on a model of several gigabytes, which the script creates and removes afterwards:
  *
  *     npm run build && npx tsx scripts/bench/large-model.ts [--layers 39] [--inline] [--folder DIR] [--keep]
  *
- * A layer is a product with a matrix of 64 MiB: 39 of them make 2.7 GB, which needs external data, and 19 make 1.3 GB, which may be in one
+ * A layer is a product with a matrix of 64 MiB: 39 of them make 2.7 GB, which needs external data, and 19 make 1.3 GB, which fits into one
  * file (`--inline`). Linux only: peak memory is the kernel's VmHWM of the largest process.
  */
 import { spawn } from 'node:child_process';
@@ -31,7 +31,7 @@ const { values: options } = parseArgs({
   },
 });
 
-/** A matrix of noise, drawn when it is written. */
+/** A matrix of noise, generated when it is written. */
 function noise(seed: number): Tensor {
   const length = WIDTH * WIDTH * 4;
   const row = new Float32Array(WIDTH);

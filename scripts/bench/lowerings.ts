@@ -1,6 +1,7 @@
 /**
- * Times every lowering of the convolution and pooling gradients on layers of common networks, batch 16: the least time of a few
- * runs, and in brackets the CPU time of all threads, which other work on the machine disturbs less. A star marks the one chosen.
+ * Times every lowering of the convolution and pooling gradients on layers of common networks with batch 16: the minimum time of a few
+ * runs, and in brackets the CPU time of all threads, which depends less on other work on the machine. A star marks the lowering that Thaw
+ * chooses.
  *
  *     npx tsx scripts/bench/lowerings.ts [part of a layer's name] [part of an adjoint's name]
  */
@@ -20,7 +21,7 @@ interface Layer {
   readonly filters?: number;
   readonly stride?: number;
   readonly group?: number;
-  /** Not a convolution. */
+  /** A pooling instead of a convolution. */
   readonly pool?: true;
 }
 
@@ -99,12 +100,12 @@ function namesOf(emit: Emit): string[] {
   return all.map(({ name }) => (name === chosen ? `*${name}` : name));
 }
 
-/** One run of the lowering, in milliseconds; called again for each repeat. */
+/** Prepares a lowering and returns a function that runs it once, in milliseconds. */
 async function prepared(emit: Emit, lowering: string): Promise<() => Promise<Time>> {
   const b = new GraphBuilder();
   const { inputs, output } = emit(b);
   lower(b, [output.name], { choose: (_, all) => all.find(({ name }) => name === lowering)! });
-  // A corner of the result is what is read, since a result that ends in a `Reshape` would have to be copied out.
+  // Reads only a corner of the result, because a result that ends in a `Reshape` would have to be copied.
   const corner = output.shape.reduce(
     (rest: Value, _, i) => (i === 0 ? rest : b.slice(rest, i, 0, 1)),
     b.value(output.name),
@@ -117,7 +118,7 @@ async function prepared(emit: Emit, lowering: string): Promise<() => Promise<Tim
   const model = { irVersion: 9, opsets, producerName: 'thaw', producerVersion: '', graph, metadata: {} };
   const session = await ort.InferenceSession.create(writeModel(model), {
     logSeverityLevel: 3,
-    // A thread that waits by spinning would count as working.
+    // A thread that spins while it waits would count as working.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   });
   const tensorFor = ({ shape }: Value) => {

@@ -1,6 +1,6 @@
 import { cpus, platform, release, totalmem } from 'node:os';
 
-/** One line that says where numbers were measured. */
+/** One line that describes the machine of a measurement. */
 export function describeMachine(threads: number): string {
   const all = cpus();
   const memory = (totalmem() / 2 ** 30).toFixed(0);

@@ -1,4 +1,4 @@
-/** Interleaved measuring: contenders take short turns, so that what else the machine does meets all of them alike. */
+/** Interleaved measuring: contenders take short turns, so that other work on the machine affects all of them alike. */
 import { availableParallelism, cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CONTENDERS, referenceOf } from './contenders.ts';
@@ -7,19 +7,19 @@ import type { StepsReady, StepsRequest, StepsTaken } from './protocol.ts';
 import { median, quantile } from './statistics.ts';
 import { ContenderError, Worker } from './worker.ts';
 
-/** One contender's outcome in one case. */
+/** The result of one contender in one case. */
 export interface Measured {
   readonly contender: string;
   readonly version: string;
-  /** Parameter elements that it trained. */
+  /** The number of trained parameter elements. */
   readonly trainable: number;
-  /** Seconds a step. */
+  /** Seconds per step. */
   readonly median: number;
   readonly quartiles: readonly [number, number];
   readonly steps: number;
-  /** CPU seconds a step, of all threads: other work on the machine disturbs them less than the time that passes. */
+  /** CPU seconds per step, of all threads. Other work on the machine affects them less than elapsed time. */
   readonly cpu: number;
-  /** Part of the machine's CPU time that other processes took in the turns that count. */
+  /** The fraction of the machine's CPU time that other processes took in the counted turns. */
   readonly disturbance: number;
   /** Peak of the whole process, in bytes. */
   readonly memory: number;
@@ -27,21 +27,21 @@ export interface Measured {
 
 export interface CaseResult {
   readonly measured: readonly Measured[];
-  /** Why contenders are not among them. */
+  /** The contenders without a result, and the reasons. */
   readonly failed: readonly { readonly contender: string; readonly reason: string }[];
 }
 
-/** Threads that wait for more work may spin for a while: nobody is measured meanwhile. Seconds. */
+/** Seconds to wait between turns: idle threads may spin for a while after a turn. */
 const REST = 0.2;
-/** Largest difference of first losses, as a part: float32 in another order, through a hundred layers. */
+/** Largest relative difference of first losses: float32 sums in another order, through a hundred layers. */
 const LOSS_TOLERANCE = 2e-3;
 
-/** A turn in which others take more than this part of the machine is taken again, up to `attempts` times. */
+/** If other processes take more than this fraction of the machine in a turn, the turn is repeated, up to `attempts` times. */
 export const DISTURBED = 0.08;
 
 interface Turn {
   readonly seconds: readonly number[];
-  /** Of one step. */
+  /** Per step. */
   readonly cpu: number;
   readonly disturbance: number;
 }
@@ -54,7 +54,7 @@ interface Entry {
   readonly turns: Turn[];
 }
 
-/** Everyone's step times for one network and selection. */
+/** The step times of all contenders for one network and selection. */
 export async function measureSteps(
   request: Omit<StepsRequest, 'options'>,
   options: BenchOptions,
@@ -117,14 +117,14 @@ export async function measureSteps(
 
 export const milliseconds = (seconds: number): string => `${(seconds * 1000).toFixed(0)} ms`;
 
-/** The least disturbed of a few attempts, the first that is not disturbed at all. */
+/** The first undisturbed turn of a few attempts, or the least disturbed. */
 async function takeTurn(worker: Worker, { steps, attempts }: BenchOptions): Promise<Turn> {
   let best: Turn | undefined;
   for (let attempt = 0; attempt < attempts; attempt++) {
     await sleep(REST * 1000);
     const began = performance.now();
     const busy = busyTime();
-    // After others' turns the caches are cold, as they never are in a training: the first step does not count.
+    // After other contenders' turns the caches are cold, unlike in a training, so the first step does not count.
     const { seconds, cpu } = await worker.ask<StepsTaken>('step', steps + 1);
     const available = ((performance.now() - began) / 1000) * availableParallelism();
     const disturbance = Math.max(0, busyTime() - busy - cpu) / available;
@@ -135,12 +135,12 @@ async function takeTurn(worker: Worker, { steps, attempts }: BenchOptions): Prom
   return best!;
 }
 
-/** Seconds that the machine's processors have worked. */
+/** Seconds that the machine's processors have worked in total. */
 function busyTime(): number {
   return cpus().reduce((all, { times: { user, nice, sys, irq } }) => all + user + nice + sys + irq, 0) / 1000;
 }
 
-/** Speed at something else is no result: whoever should see the reference's loss before the first update must. */
+/** Refuses times for a different computation: contenders marked `sameLoss` must have the reference's loss before the first update. */
 function refuseOtherLosses(
   entries: Entry[],
   failed: { contender: string; reason: string }[],

@@ -1,4 +1,4 @@
-/** The files of the networks, made when first needed, and what a selection means in them. */
+/** The files of the networks, created on first use, and the parameters that a selection means in them. */
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,11 +14,11 @@ const cache = fileURLToPath(new URL('../../.cache/bench', import.meta.url));
 
 export interface Networks {
   readonly folder: string;
-  /** Networks that could not be made, with the package that they lack. */
+  /** Networks that could not be created, with the missing package. */
   readonly missing: Readonly<Record<string, string>>;
 }
 
-/** @throws Error where PyTorch is missing, which defines them */
+/** @throws Error if PyTorch, which defines the networks, is missing */
 export async function makeNetworks(
   names: readonly string[],
   { classes, batch, interpreters }: Pick<BenchOptions, 'classes' | 'batch' | 'interpreters'>,

@@ -1,18 +1,18 @@
 import type { Interpreters } from './contenders.ts';
 
-/** What is measured, and how. */
+/** The options of a benchmark. */
 export interface BenchOptions {
   readonly models: readonly string[];
-  /** What trains, in Thaw's words. */
+  /** The parameters that train, as selections of Thaw. */
   readonly cases: readonly string[];
   readonly contenders: readonly string[];
   readonly rounds: number;
-  /** Steps that count, of each contender in each round. */
+  /** Counted steps, for each contender in each round. */
   readonly steps: number;
   readonly warmup: number;
-  /** Most times that a turn is taken which other work on the machine disturbs. */
+  /** The maximum number of attempts for a turn that other work on the machine disturbs. */
   readonly attempts: number;
-  /** Whole trainings of each side, in the cases that read images, with seeds from 0. */
+  /** Trainings of each side, in the cases that read images, with seeds from 0. */
   readonly trainings: number;
   readonly threads: number;
   readonly batch: number;

@@ -1,9 +1,9 @@
 /**
- * Where the time of a training step goes: by operator, by operator and shape of its outputs, and the nodes that take most.
+ * Breaks down the time of a training step: by operator, by operator and shape of its outputs, and the slowest nodes.
  *
  *     npx tsx scripts/bench/profile.ts MODEL.onnx [TRAINABLE] [--batch 16] [--steps 8] [--top 15] [--threads N] [--classes N]
  *
- * Times are of ONNX Runtime's own profiler, in milliseconds a step; the first steps are left out.
+ * Times are from ONNX Runtime's own profiler, in milliseconds per step, without the first steps.
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -22,7 +22,7 @@ const WARMUP = 3;
 interface TraceEvent {
   readonly cat: string;
   readonly name: string;
-  /** Beginning and length in microseconds. */
+  /** Start and length in microseconds. */
   readonly ts: number;
   readonly dur: number;
   readonly args: { readonly op_name?: string; readonly output_type_shape?: readonly object[] };
@@ -73,13 +73,13 @@ async function main(path: string): Promise<void> {
   }
 }
 
-/** @returns seconds a step */
+/** @returns seconds per step */
 async function train(path: string, steps: number, profile: string): Promise<number> {
   const plain = cpuRuntime(Number(values.threads));
   const classes = values.classes === undefined ? undefined : Number(values.classes);
   const prepared = await openNetwork(path, plain, classes);
   const stage = await compileStage(prepared, { selection, lr: 1e-4 }, profilingRuntime(plain, profile));
-  // The sizes besides the batch are numbers: `prepareModel` refuses a model that leaves them open.
+  // All sizes but the batch are numbers: `prepareModel` refuses a model that leaves them open.
   const { inputs } = prepared.network.model.graph;
   const count = Number(values.batch);
   const shape = inputs[0].shape!.map((d, i) => (i === 0 ? count : d)) as number[];
@@ -97,7 +97,7 @@ async function train(path: string, steps: number, profile: string): Promise<numb
   return seconds;
 }
 
-/** Sessions that write a profile each: their default names tell the second only. */
+/** A runtime whose sessions each write a profile. ONNX Runtime's default names differ by the second only, so they would clash. */
 function profilingRuntime(plain: Runtime, prefix: string): Runtime {
   let count = 0;
   return {
@@ -109,14 +109,14 @@ function profilingRuntime(plain: Runtime, prefix: string): Runtime {
   };
 }
 
-/** Time of each node of a session, the warm-up left out; empty where it never ran. */
+/** Time of each node of a session, without the warm-up; empty if it never ran. */
 async function readProfile(path: string, steps: number): Promise<Spent[]> {
   const events = JSON.parse(await readFile(path, 'utf8')) as TraceEvent[];
   const kernels = events.filter(({ cat, name }) => cat === 'Node' && name.endsWith('_kernel_time'));
   const own = ownTimes(kernels);
   const byNode = groupBy(kernels, ({ name }) => name.replace(/_kernel_time$/, ''));
   return [...byNode].map(([name, runs]) => {
-    // A node of a loop's body runs several times a step.
+    // A node of a loop's body runs several times per step.
     const each = runs.length / (WARMUP + steps);
     const counted = runs.slice(Math.round(WARMUP * each));
     const { op_name: operator = '', output_type_shape: outputs = [] } = runs[0].args;
@@ -125,7 +125,7 @@ async function readProfile(path: string, steps: number): Promise<Spent[]> {
   });
 }
 
-/** Microseconds of each event without those within it: a loop's time counts its body's nodes as well. */
+/** Microseconds of each event without the events inside it: a loop's time includes its body's nodes. */
 function ownTimes(events: readonly TraceEvent[]): Map<TraceEvent, number> {
   const own = new Map(events.map((event) => [event, event.dur]));
   const around: TraceEvent[] = [];

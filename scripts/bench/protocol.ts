@@ -1,27 +1,27 @@
 /**
- * What the driver and a contender say to each other: one JSON object a line. A request is `{ name: argument }`, and each has one
- * answer. `memory` every contender answers by itself.
+ * Messages between the driver and a contender: one JSON object per line. A request is `{ name: argument }`, and each has one
+ * answer. All contenders answer `memory`.
  */
 
 /** Training steps of one network, on batches that are in memory. */
 export interface StepsRequest {
-  /** As scripts/bench/python/networks.py names it. */
+  /** A name from scripts/bench/python/networks.py. */
   readonly model: string;
-  /** ONNX files with batch norm folded into convolutions, and kept; PyTorch's state. */
+  /** ONNX files with batch norm folded into convolutions, and with batch norm kept, next to PyTorch's state. */
   readonly files: { readonly folded: string; readonly kept: string };
   readonly weights: string;
-  /** Thaw's words: `head`, `last:3`, `all`. */
+  /** A selection of Thaw: `head`, `last:3`, `all`. */
   readonly selection: string;
-  /** The parameters that it selects in each file. */
+  /** The selected parameters in each file. */
   readonly trainable: { readonly folded: readonly string[]; readonly kept: readonly string[] };
   readonly classes: number;
   readonly batch: number;
   /** Height and width. */
   readonly size: number;
   readonly lr: number;
-  /** Folder of images.f32 and labels.i64. */
+  /** Folder with images.f32 and labels.i64. */
   readonly data: string;
-  /** The contender's own. */
+  /** Options of this contender only. */
   readonly options: Readonly<Record<string, unknown>>;
 }
 
@@ -35,40 +35,40 @@ export interface StepsReady {
 /** Answer to `{ step: count }`. */
 export interface StepsTaken {
   readonly seconds: readonly number[];
-  /** null for what is not a number. */
+  /** null stands for NaN and infinity. */
   readonly losses: readonly (number | null)[];
   /** CPU seconds of all threads, over all the steps. */
   readonly cpu: number;
 }
 
-/** Answer to `{ memory: {} }`: the most that the process held at once. */
+/** Answer to `{ memory: {} }`: the peak memory of the process. */
 export interface PeakMemory {
   readonly bytes: number;
 }
 
-/** A whole training on a folder of images. */
+/** A complete training on a folder of images. */
 export interface JobRequest {
-  /** As scripts/bench/python/networks.py names it. */
+  /** A name from scripts/bench/python/networks.py. */
   readonly network: string;
   /** The model's folder, as export.py writes it. */
   readonly model: string;
   /** Class folders, or `train` and `val` with class folders. */
   readonly data: string;
-  /** Thaw's, beyond its defaults. */
+  /** Thaw's settings that differ from its defaults. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
-/** What Thaw makes of a request, for others to do the same. */
+/** The training that Thaw derives from a request, so that others can run the same. */
 export interface Recipe extends Pick<JobRequest, 'network' | 'model'> {
   readonly classes: number;
   readonly train: readonly { readonly file: string; readonly label: number }[];
   readonly val: readonly { readonly file: string; readonly label: number }[];
-  /** Parameters by the names in kept.onnx. */
+  /** Parameters by their names in kept.onnx. */
   readonly stages: readonly { readonly epochs: number; readonly lr: number; readonly trainable: readonly string[] }[];
-  /** Of the new head: they train at the whole rate, others at `pretrainedRate` times as much. */
+  /** The new head's: they train at the full rate, all others at `pretrainedRate` times that rate. */
   readonly head: readonly string[];
   readonly pretrainedRate: number;
-  /** Cosine from 1 to 0 after a part of the stage in which the rate rises. */
+  /** The fraction of the stage in which the rate rises; after it, a cosine from 1 to 0. */
   readonly warmup: number;
   readonly labelSmoothing: number;
   readonly batch: number;

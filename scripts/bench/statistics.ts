@@ -1,4 +1,4 @@
-/** The value below which a part of the values lies, between neighbours in proportion. NaN for none. */
+/** The value below which a fraction `part` of the values lies, interpolated linearly. NaN if there are no values. */
 export function quantile(values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (sorted.length - 1) * part;

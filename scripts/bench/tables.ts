@@ -1,4 +1,4 @@
-/** Results as Markdown, and their place in a document. */
+/** Formats results as Markdown, and writes them into a document. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { CONTENDERS, referenceOf } from './contenders.ts';
 import { type CaseResult, DISTURBED, type Measured, milliseconds } from './measure.ts';
@@ -13,8 +13,9 @@ export interface ModelResult {
 }
 
 /**
- * A row a contender, a column a case: milliseconds, the ratio to the reference, peak memory, and a mark where others disturbed. A second table has CPU time, which
- * says more where the machine was not idle.
+ * One row per contender, one column per case: milliseconds, the ratio to the reference, peak memory, and a mark for disturbed results. A
+ * second
+ * table has the CPU time, which is more reliable if the machine was busy.
  */
 export function modelTable({ machine, command, cases }: ModelResult, contenders: readonly string[]): string {
   const selections = Object.keys(cases);
@@ -37,18 +38,18 @@ export function modelTable({ machine, command, cases }: ModelResult, contenders:
   ].join('\n\n');
 }
 
-/** `Thaw 0.1.0 …, PyTorch 2.15.0`: once for contenders that are variants of one. */
+/** `Thaw 0.1.0 …, PyTorch 2.15.0`: once for all variants of a contender. */
 function versionsOf(versions: ReadonlyMap<string, string>): string {
   const named = [...versions].map(([name, version]) => `${CONTENDERS[name].title.split(',')[0]} ${version}`);
   return [...new Set(named)].join(', ');
 }
 
-/** Says so where the machine was not idle. */
+/** Reports how busy the machine was with other work. */
 function disturbanceOf(cases: ModelResult['cases']): string {
   const all = Object.values(cases).flatMap(({ measured }) => measured.map(({ disturbance }) => disturbance));
   const percent = (part: number) => `${(100 * part).toFixed(0)} %`;
   const taken = `Other processes took ${percent(median(all))} of the processors (at most ${percent(Math.max(...all))})`;
-  return Math.max(...all) < DISTURBED ? `${taken}.` : `${taken}: † has no meaning, measure it again.`;
+  return Math.max(...all) < DISTURBED ? `${taken}.` : `${taken}: results with † are unreliable, measure them again.`;
 }
 
 function titleOf(contender: string): string {
@@ -92,9 +93,9 @@ export function markdownTable(head: readonly string[], rows: readonly (readonly 
 }
 
 /**
- * Puts a table where the document has `<!-- bench NAME -->` and `<!-- /bench -->`.
+ * Writes a table between `<!-- bench NAME -->` and `<!-- /bench -->` in a document.
  *
- * @throws Error where it has no such place
+ * @throws Error if the document lacks these marks
  */
 export async function replaceSection(file: string, name: string, table: string): Promise<void> {
   const text = await readFile(file, 'utf8');
@@ -102,6 +103,6 @@ export async function replaceSection(file: string, name: string, table: string):
   const end = '<!-- /bench -->';
   const from = text.indexOf(begin);
   const to = text.indexOf(end, from);
-  if (from < 0 || to < 0) throw new Error(`${file} has no place for ${name}: write "${begin}" and "${end}" into it`);
+  if (from < 0 || to < 0) throw new Error(`${file} has no place for ${name}: add "${begin}" and "${end}" to it`);
   await writeFile(file, `${text.slice(0, from + begin.length)}\n${table}\n${text.slice(to)}`);
 }

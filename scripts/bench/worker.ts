@@ -1,9 +1,9 @@
-/** A contender's process, seen from the driver. */
+/** A contender's process, from the driver's side. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { PeakMemory } from './protocol.ts';
 
-/** What a contender says went wrong, or how its process ended. */
+/** A contender's error message, or how its process ended. */
 export class ContenderError extends Error {}
 
 export interface WorkerCommand {
@@ -16,7 +16,7 @@ export class Worker {
   private waiting: { resolve(answer: unknown): void; reject(error: Error): void } | undefined;
   private lastWords = '';
 
-  /** @param threads that it may compute with */
+  /** @param threads the number of threads that it may use */
   constructor({ command, args }: WorkerCommand, threads: number) {
     const count = String(threads);
     this.child = spawn(command, args, {
@@ -32,7 +32,7 @@ export class Worker {
     this.child.on('close', (code, signal) => this.fail(`it ended (${signal ?? `exit code ${code}`}): ${this.said}`));
   }
 
-  /** @throws ContenderError where it cannot do it, or ended */
+  /** @throws ContenderError if it cannot do it, or its process ended */
   ask<T>(name: string, argument: unknown): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.waiting = { resolve: resolve as (answer: unknown) => void, reject };
@@ -78,5 +78,5 @@ export class Worker {
   }
 }
 
-/** Some errors list all that would have been right. */
+/** Some errors list all possible values. */
 const shortened = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text);

@@ -1,6 +1,6 @@
 """
-A federation of Flower with TLS and known clients on this machine, in which things go wrong: a client with another model, one with an
-empty folder, one that is killed in a round, a SuperLink that is killed in a round. Says what every round came to, and fails where a
+Runs a Flower federation with TLS and known clients on this machine, in which things go wrong: a client with another model, one with an
+empty folder, one that is killed in a round, a SuperLink that is killed in a round. Prints the result of every round, and fails if a
 finished round is lost.
 
 usage: faults.py MODEL SHARE SHARE MEASURED LABELS [THAW]
@@ -8,9 +8,9 @@ usage: faults.py MODEL SHARE SHARE MEASURED LABELS [THAW]
   SHARE     labelled images of a client
   MEASURED  labelled images of the server
   LABELS    a,b,c
-  THAW      how Thaw is called: thaw unless given
+  THAW      the command for Thaw; thaw by default
 
-Wants Flower in the Python that runs it, openssl and ssh-keygen. Takes some minutes.
+Needs Flower in the Python that runs it, openssl and ssh-keygen. Takes a few minutes.
 """
 
 import json
@@ -40,7 +40,7 @@ def run(*words: str | Path, **more) -> str:
 
 
 def start(log: str, *words: str | Path) -> subprocess.Popen:
-    """In a process group of its own, so that it can be killed with all that it runs."""
+    """In a process group of its own, so that it can be killed with all its children."""
     with open(here / log, "a") as file:
         process = subprocess.Popen(
             [*map(str, words)], cwd=here, env=environment, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
@@ -117,7 +117,7 @@ def main() -> None:
     text = project.read_text().split("[tool.flwr.app.config.stage-1]")[0]
     text = re.sub("^thaw = .*$", lambda _: f"thaw = {json.dumps(thaw)}", text, flags=re.M)
     text = re.sub("^server-data = .*$", lambda _: f"server-data = {json.dumps(measured)}", text, flags=re.M)
-    # With b away there is one that gives something; a SuperNode may hang after its SuperLink was killed.
+    # Without b, one client still contributes; a SuperNode may hang after its SuperLink was killed.
     text = re.sub("^timeout = .*$", "timeout = 240", text, flags=re.M)
     text = re.sub("^min-clients = .*$", "min-clients = 1", text, flags=re.M)
     project.write_text(text + '[tool.flwr.app.config.stage-1]\nrounds = 5\ntrain = "head"\nepochs = 1\nlr = 0.002\n')

@@ -1,16 +1,16 @@
 """
-A federation of Flower on this machine with two honest clients and one of each kind of hostile one: a number of examples that is infinite or
-10^18, arrays of another shape than declared, garbage, values that are not finite, updates that are far too long, scores that are text. Says
-what every round came to, and fails if a round is lost, a hostile client is not noticed, or the state is not finite.
+Runs a Flower federation on this machine with two honest clients and one of each kind of hostile client: a number of examples that is infinite or
+10^18, arrays of another shape than declared, garbage, values that are not finite, updates that are far too long, scores that are text. Prints
+the result of every round, and fails if a round is lost, a hostile client is not noticed, or the state is not finite.
 
 usage: hostile.py MODEL SHARE SHARE MEASURED LABELS [THAW]
   MODEL     an .onnx file
   SHARE     labelled images of an honest client
   MEASURED  labelled images of the server
   LABELS    a,b,c
-  THAW      how Thaw is called: thaw unless given
+  THAW      the command for Thaw; thaw by default
 
-Wants Flower in the Python that runs it. Takes some minutes.
+Needs Flower in the Python that runs it. Takes a few minutes.
 """
 
 import json
@@ -43,7 +43,7 @@ started: list[subprocess.Popen] = []
 
 ATTACKS = ["inf count", "huge count", "shape", "garbage", "object", "nan", "far", "text"]
 
-# In place of the app's client: what it answers is up to --node-config.
+# Replaces the app's client; --node-config selects its answers.
 CLIENT = '''
 import numpy as np
 from flwr.app import Array, ArrayRecord, Message, MetricRecord, RecordDict
@@ -105,7 +105,7 @@ def run(*words: str | Path) -> str:
 
 
 def start(log: str, *words: str | Path) -> subprocess.Popen:
-    """In a process group of its own, so that it can be killed with all that it runs."""
+    """In a process group of its own, so that it can be killed with all its children."""
     with open(here / log, "a") as file:
         process = subprocess.Popen(
             [*map(str, words)], cwd=here, env=environment, stdout=file, stderr=subprocess.STDOUT, start_new_session=True

@@ -3,7 +3,7 @@ import type { Random } from '../../src/random.ts';
 /** Red, green and blue, each 0 to 255. */
 export type Colour = readonly [number, number, number];
 
-/** Two random colours far enough apart in lightness to read one on the other; either may be the darker. */
+/** Two random colours with enough contrast in lightness to read one on the other; either may be the darker. */
 export function inkAndPaper(random: Random): { ink: Colour; paper: Colour } {
   const dark = anyColour(random, 0, 100);
   // Rec. 709 luma differs by 90 of 255 or more.
@@ -17,7 +17,7 @@ function anyColour(random: Random, low: number, high: number): Colour {
   const raw: Colour = [random.between(0, 255), random.between(0, 255), random.between(0, 255)];
   const saturation = random.uniform();
   const own = luma(raw);
-  // Moved along grey to the target, then clipped: saturated colours near black and white give way.
+  // Mixed with grey to reach the target, then clipped: near black and white, saturation decreases.
   return raw.map((value) => Math.min(255, Math.max(0, target + saturation * (value - own)))) as unknown as Colour;
 }
 

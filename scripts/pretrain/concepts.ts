@@ -1,17 +1,17 @@
-/** Which concepts the default model is pretrained on, and with which images. */
+/** Selects the concepts and the images for pretraining the default model. */
 
 import type { Icon } from '../demo/icons.ts';
 import { heldOutConcepts, heldOutSets } from './held-out.ts';
 import { conceptOf } from './naming.ts';
 import { type IconSetDescription, iconSets } from './sets.ts';
 
-/** A concept is taken if so many sets draw it. */
+/** The minimum number of sets that must draw a concept. */
 export const leastSets = 8;
 
-/** At most so many drawings of a concept by one set, so that sets with six styles do not outweigh the others. */
+/** The maximum number of drawings of a concept from one set, so that sets with six styles do not outweigh the others. */
 export const mostDrawings = 3;
 
-/** Logos: trademarks, and everybody draws them alike. */
+/** Logos: they are trademarks, and all sets draw them alike. */
 const brands = new Set(
   `android apple airplay behance bing bitbucket bitcoin chrome codepen discord dribbble dropbox ethereum evernote facebook figma
   firefox flickr github gitlab google html html5 css css3 instagram javascript kubernetes linkedin linux markdown mastodon medium
@@ -37,14 +37,14 @@ export interface PretrainingSet {
   readonly images: readonly Image[];
 }
 
-/** Whether a name has a word of a held-out concept, so that its drawing must not be seen in pretraining. */
+/** Whether a name has a word of a held-out concept, so that its drawing must not be part of pretraining. */
 export function namesHeldOut(name: string): boolean {
   return name.split('-').some((word) => barred.has(word.replace(/\d+$/, '')));
 }
 
 /**
- * Chooses from all sets' drawings: concepts that at least `leastSets` sets draw, neither held out nor logos, at most
- * `mostDrawings` of a set. The artists that validate held-out concepts validate here, too.
+ * Chooses from all sets' drawings: concepts that at least `leastSets` sets draw, neither held out nor logos, with at most
+ * `mostDrawings` per set. The artists whose drawings validate the held-out concepts also validate here.
  * @param drawings the icons of each set, by the set's name
  */
 export function selectImages(drawings: ReadonlyMap<string, readonly Icon[]>): PretrainingSet {
@@ -84,7 +84,7 @@ function isLeftOut(icon: Icon, concept: string): boolean {
   );
 }
 
-/** Drawings in an order that shows every style and variant once before any size a second time. */
+/** Drawings in an order that has every style and variant once before any repeats in another size. */
 function oneOfEachStyle(icons: readonly Icon[], set: IconSetDescription): Icon[] {
   const styles = new Map<string, Icon[]>();
   for (const icon of icons) {
@@ -92,7 +92,7 @@ function oneOfEachStyle(icons: readonly Icon[], set: IconSetDescription): Icon[]
       set.name === 'fluent' || set.name === 'octicon' || set.name === 'heroicons'
         ? icon.name.replace(/-\d+/g, '')
         : icon.name;
-    // Larger drawings have more detail, and all are seen at one size.
+    // Larger drawings have more detail, and all are rendered at one size.
     styles.set(style, [icon, ...(styles.get(style) ?? [])]);
   }
   const queues = [...styles.values()];

@@ -1,7 +1,7 @@
 import { type Model, type Node, numbersOf, tensor } from '../../src/onnx/index.ts';
 
 /**
- * The same network with every batch normalization folded into the convolution before it, as exporters do for inference:
+ * Folds every batch normalization into the convolution before it, as exporters do for inference:
  * w' = w·γ/√(σ² + ε), c' = β − μ·γ/√(σ² + ε).
  */
 export function foldBatchNorm(model: Model): Model {

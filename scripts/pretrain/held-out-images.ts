@@ -1,6 +1,6 @@
 /**
- * Draws the concepts that the pretraining leaves out, from icon sets that `npm ci` installs: ten images of each to train on,
- * and other artists' drawings to validate.
+ * Draws the concepts that the pretraining leaves out, from icon sets that `npm ci` installs: ten images of each for training,
+ * and other artists' drawings for validation.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,18 +13,18 @@ import { type HeldOutConcept, heldOutConcepts, heldOutSets, transferSets } from 
 import { conceptOf } from './naming.ts';
 import { iconSets } from './sets.ts';
 
-/** Training images of a concept. */
+/** Training images per concept. */
 export const imagesPerConcept = 10;
 
-/** At most so many validation images of a concept by one artist. */
+/** The maximum number of validation images of a concept from one artist. */
 const mostOfAnArtist = 2;
 
-/** Pixels a side. */
+/** Pixels per side. */
 export const imageSide = 128;
 
-/** What was drawn. */
+/** The result of drawing. */
 export interface HeldOutImages {
-  /** Holds `train/CONCEPT/SET-NAME.png` and `val/CONCEPT/SET-NAME.png`: what `thaw train` takes. */
+  /** Contains `train/CONCEPT/SET-NAME.png` and `val/CONCEPT/SET-NAME.png`, for `thaw train`. */
   readonly folder: string;
   /** In alphabetical order. */
   readonly concepts: readonly string[];
@@ -39,7 +39,7 @@ export interface HeldOutSelection {
   readonly val: readonly Icon[];
 }
 
-/** The drawings of each held-out concept: ten by the training artists, taking turns, and up to two by each validation artist. */
+/** The drawings of each held-out concept: ten from the training artists in turn, and up to two from each validation artist. */
 export function selectHeldOutImages(): HeldOutSelection[] {
   const drawingsOf = (sets: readonly string[]) => sets.map((set) => readIconSet(set, import.meta.url));
   const [trainDrawings, valDrawings] = [drawingsOf(transferSets), drawingsOf(heldOutSets)];
@@ -56,7 +56,7 @@ export function selectHeldOutImages(): HeldOutSelection[] {
   });
 }
 
-/** Draws them as PNG files, the same each time: ink and paper in random colours, size and angle a little varied. */
+/** Draws them as PNG files, reproducibly: with random colours for ink and paper, and slightly varied sizes and angles. */
 export async function drawHeldOutImages(folder: string): Promise<HeldOutImages> {
   const selections = selectHeldOutImages();
   const files = selections.flatMap(({ concept, train, val }) => [
@@ -86,7 +86,7 @@ export async function drawImage(icon: Icon): Promise<Buffer> {
     .toBuffer();
 }
 
-/** A set's drawings of a concept, each once. */
+/** A set's drawings of a concept, without repeats. */
 function showing(icons: readonly Icon[], { drawnAs, except }: HeldOutConcept): Icon[] {
   const set = iconSets.find(({ name }) => name === icons[0].set)!;
   const shown = icons.filter(

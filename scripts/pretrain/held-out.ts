@@ -2,16 +2,16 @@
 
 export interface HeldOutConcept {
   readonly name: string;
-  /** Concepts (as `conceptOf` names them) whose drawings show it. */
+  /** Concepts (in the names of `conceptOf`) whose drawings show it. */
   readonly drawnAs: readonly string[];
   /**
-   * Words that no image of the pretraining may have in any of its names: the thing itself, its near-synonyms, what is drawn
-   * as it, and, since a word bars every name that has it, all its compounds.
+   * Words that must not be in any name of a pretraining image: the thing itself, its near-synonyms, and objects that are drawn
+   * like it. A word excludes every name that contains it, and so all its compounds.
    */
   readonly words: readonly string[];
-  /** The beginnings of names (`set:name`) under which a set draws it though no word tells. */
+  /** Prefixes of names (`set:name`) under which a set draws it, although no word says so. */
   readonly drawnUnder: readonly string[];
-  /** Drawings (`set:name`) that show something else by the same name, or nothing one would recognise. */
+  /** Drawings (`set:name`) that show something else by the same name, or are not recognizable. */
   readonly except: readonly string[];
 }
 
@@ -81,8 +81,8 @@ export const heldOutConcepts: readonly HeldOutConcept[] = [
   concept('umbrella', 'umbrella', 'umbrella umbrellas parasol beach'),
 ];
 
-/** Icon sets whose drawings of these concepts train. The pretraining saw these artists draw other things. */
+/** Icon sets whose drawings of these concepts are for training. The pretraining saw these artists' drawings of other things. */
 export const transferSets = ['bx', 'carbon', 'la', 'lucide', 'mingcute', 'ri', 'tabler'] as const;
 
-/** Icon sets whose drawings of these concepts validate. No image by these artists is in the pretraining's training set. */
+/** Icon sets whose drawings of these concepts are for validation. The pretraining's training set has no image by these artists. */
 export const heldOutSets = ['akar-icons', 'bi', 'iconoir', 'jam', 'majesticons', 'uil'] as const;

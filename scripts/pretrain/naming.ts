@@ -1,13 +1,13 @@
 /**
- * From an icon's name to the thing it shows. Artists name one thing in many ways (`cog-outline`, `settings-24-filled`,
- * `ios-gear`): a concept is the name without its style words, with synonyms brought together and the order of words ignored.
+ * Maps an icon's name to the thing that it shows. Artists name one thing in many ways (`cog-outline`, `settings-24-filled`,
+ * `ios-gear`). A concept is the name without its style words, with synonyms merged and the order of words ignored.
  */
 import type { IconSetDescription } from './sets.ts';
 
-/** Words at the end of any set's names that only tell variants of one drawing apart. */
+/** Words at the end of any set's names that only distinguish variants of one drawing. */
 const variants = new Set('alt alternate small sm large lg mini xl simple big thick rounded curved variant'.split(' '));
 
-/** After one of these a number counts something (a die's eyes, hours, bars of signal) and stays. */
+/** After one of these words, a number counts something (a die's eyes, hours, bars of signal) and stays. */
 const counted = new Set(
   `number numeric looks dice die filter counter signal wifi battery brightness crop rotate timer forward replay rewind back
   exposure circle square hexagon clock bar bars column columns heading h text network cell dot dots rating medal time`.split(
@@ -15,7 +15,7 @@ const counted = new Set(
   ),
 );
 
-/** One word for all that say the same. Left: the word used here. */
+/** Synonyms: each group of words on the right is replaced by the word on the left. */
 const synonyms: Readonly<Record<string, string>> = {
   plus: 'add new create',
   minus: 'remove subtract',
@@ -65,7 +65,7 @@ const synonyms: Readonly<Record<string, string>> = {
   luggage: 'suitcase',
 };
 
-/** Whole names that say the same, after the words above. Left: the name used here; words are in alphabetical order. */
+/** Synonyms among whole names, applied after the words above. Left: the name used here, with its words in alphabetical order. */
 const phrases: Readonly<Record<string, string>> = {
   x: 'mark-x',
   check: 'check-mark',
@@ -125,8 +125,8 @@ const wordFor = byWord(synonyms);
 const phraseFor = byWord(phrases);
 
 /**
- * The concept of an icon: its words in alphabetical order, joined by hyphens, so `arrow-left-circle` and `circle-arrow-left`
- * are one. Null where nothing but style is left, or the name is only a number or a letter.
+ * The concept of an icon: its words in alphabetical order, joined by hyphens, so that `arrow-left-circle` and `circle-arrow-left`
+ * are the same. Null if only style words remain, or only a number or a letter.
  */
 export function conceptOf(name: string, set: Pick<IconSetDescription, 'prefixes' | 'suffixes'> = {}): string | null {
   const tokens = name.toLowerCase().split('-');

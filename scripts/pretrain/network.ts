@@ -3,13 +3,13 @@ import { arrayFrom, float, GraphBuilder, type Model, tensor, type Value } from '
 import { Random } from '../../src/random.ts';
 
 const STEM = 24;
-/** Channels and blocks of each stage; each halves the image's sides. */
+/** Channels and blocks of each stage; each stage halves the image's sides. */
 const STAGES = [
   { channels: 32, blocks: 1 },
   { channels: 64, blocks: 2 },
   { channels: 96, blocks: 2 },
 ];
-/** Width of the features that the head sees: wide ones are easier to separate by a new head. */
+/** The number of features for the head: with more features, a new head separates classes more easily. */
 const FEATURES = 384;
 
 /**
@@ -21,7 +21,7 @@ export function defaultNetwork(classes: number, seed: number): Model {
   const random = new Random(seed, 'weights');
   const input = b.input('pixel_values', 'float32', ['batch', 3, 80, 80]);
 
-  /** Convolution without bias, normalization; weights as PyTorch's `kaiming_normal_(mode='fan_out')` (He et al., 2015). */
+  /** Convolution without bias, then normalization; weights as in PyTorch's `kaiming_normal_(mode='fan_out')` (He et al., 2015). */
   function convNorm(x: Value, name: string, channels: number, kernel: number, stride: number, scale = 1): Value {
     const shape = [channels, x.shape[1] as number, kernel, kernel];
     const std = Math.sqrt(2 / (channels * kernel * kernel));
@@ -40,7 +40,7 @@ export function defaultNetwork(classes: number, seed: number): Model {
     return b.emit('BatchNormalization', [y, ...statistics], [y], { epsilon: float(1e-5), momentum: float(0.9) })[0];
   }
 
-  /** The second normalization begins at zero, so that a block begins as its shortcut (Goyal et al., 2017). */
+  /** The second normalization starts with a scale of zero, so that a block starts as its shortcut (Goyal et al., 2017). */
   function block(x: Value, name: string, channels: number, stride: number): Value {
     const inner = b.unary('Relu', convNorm(x, `${name}.1`, channels, 3, stride));
     const residual = convNorm(inner, `${name}.2`, channels, 3, 1, 0);

@@ -1,33 +1,33 @@
-/** Paints a coverage map as a model input: placed by an affine map, in two colours, with light and noise. */
+/** Paints a coverage map as a model input: placed by an affine map, in two colours, with lighting and noise. */
 import type { Random } from '../../src/random.ts';
 import { type Colour, inkAndPaper } from './colours.ts';
 
-/** Pixels a side of the painted image. */
+/** Pixels per side of the painted image. */
 export const inputSide = 80;
 const area = inputSide * inputSide;
 
-/** Where a drawing goes and how it looks. */
+/** The position and the appearance of a drawing. */
 export interface Look {
   readonly ink: Colour;
   readonly paper: Colour;
-  /** Side of the drawing's frame in image sides, across and down; negative mirrors. */
+  /** Sides of the drawing's frame relative to the image's, across and down; negative values mirror. */
   readonly scaleX: number;
   readonly scaleY: number;
   /** Radians, clockwise. */
   readonly rotation: number;
   readonly shear: number;
-  /** Where the frame's middle is, from the image's middle, in sides. */
+  /** The offset of the frame's centre from the image's centre, relative to the image's sides. */
   readonly shiftX: number;
   readonly shiftY: number;
-  /** A second look at the map, so many of its pixels away: the larger of the two thickens lines, the mean blurs them. */
+  /** Samples the map a second time, offset by `dx` and `dy` of its pixels: the maximum of both thickens lines, the mean blurs them. */
   readonly stroke: { readonly kind: 'plain' | 'thick' | 'blurred'; readonly dx: number; readonly dy: number };
-  /** Lightness that changes over the image, in levels of 255: corner values of a `shade.side` x `shade.side` grid. */
+  /** Lightness that varies over the image, in levels of 255: corner values of a `shade.side` x `shade.side` grid. */
   readonly shade: { readonly side: number; readonly values: readonly number[] } | null;
-  /** Half the range of even noise, in levels of 255. */
+  /** Half the range of uniform noise, in levels of 255. */
   readonly grain: number;
 }
 
-/** The look of validation: upright and clean. */
+/** The look for validation: upright and clean. */
 export function plainLook(random: Random): Look {
   const still = { scaleX: 0.85, scaleY: 0.85, rotation: 0, shear: 0, shiftX: 0, shiftY: 0, grain: 0, shade: null };
   return { ...inkAndPaper(random), ...still, stroke: { kind: 'plain', dx: 0, dy: 0 } };
@@ -152,7 +152,7 @@ function addShade({ side, values }: NonNullable<Look['shade']>): void {
   }
 }
 
-/** Adds even noise, from a small congruential generator (Numerical Recipes' constants): grain needs speed, not quality. */
+/** Adds uniform noise from a small congruential generator (Numerical Recipes' constants): noise needs speed more than quality. */
 function addGrain(grain: number, random: Random): void {
   let state = random.uint32();
   const scale = (2 * grain) / 0x1_0000_0000;

@@ -48,7 +48,7 @@ const config = {
 };
 writeFileSync(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
 
-// The file as it is shipped, measured: what was folded and written must still be what was trained.
+// Measures the file to be shipped, to check that folding and writing did not change the model.
 const session = await nodeRuntime().load(bytes);
 const predictions: ClassOutcome[] = [];
 for await (const batch of new IconSource(set, { split: 'val', seed: 1 }).batches({

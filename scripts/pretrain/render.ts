@@ -1,6 +1,6 @@
 /**
- * Draws the pretraining set once: `npm ci --prefix scripts/pretrain && npx tsx scripts/pretrain/render.ts` leaves in
- * `.cache/pretrain` a raw file of coverage maps, one byte a pixel, and an index that says what they are.
+ * Draws the pretraining set once: `npm ci --prefix scripts/pretrain && npx tsx scripts/pretrain/render.ts` writes a raw file of
+ * coverage maps, one byte per pixel, and an index that describes them into `.cache/pretrain`.
  */
 import { mkdir, open, readFile, rename, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -12,10 +12,10 @@ import { type Icon, readIconSet, svgOf } from '../demo/icons.ts';
 import { selectImages } from './concepts.ts';
 import { iconSets } from './sets.ts';
 
-/** Pixels a side of a coverage map: somewhat more than the model's input, so that enlarged drawings stay sharp. */
+/** Pixels per side of a coverage map: slightly more than the model's input, so that enlarged drawings stay sharp. */
 export const mapSide = 96;
 
-/** Where the maps are kept; git ignores it. */
+/** The folder of the maps; git ignores it. */
 export const cacheFolder = fileURLToPath(new URL('../../.cache/pretrain/', import.meta.url));
 
 export interface RenderedImage {
@@ -28,11 +28,11 @@ export interface RenderedImage {
 export interface RenderedSet {
   readonly concepts: readonly string[];
   readonly images: readonly RenderedImage[];
-  /** `mapSide` x `mapSide` bytes an image, in the images' order: 255 where all is ink, 0 where none is. */
+  /** `mapSide` x `mapSide` bytes per image, in the images' order: 255 for full ink, 0 for none. */
   readonly coverage: Uint8Array;
 }
 
-/** How much of each pixel is ink, 0 to 255, row by row. */
+/** The amount of ink in each pixel, 0 to 255, row by row. */
 export async function coverageOf(icon: Icon): Promise<Uint8Array> {
   return sharp(Buffer.from(svgOf(icon, mapSide)))
     .ensureAlpha()
@@ -65,7 +65,7 @@ export async function renderPretrainingSet(folder = cacheFolder): Promise<void> 
   await rename(partial, join(folder, 'coverage.bin'));
 }
 
-/** Reads what `renderPretrainingSet` left. */
+/** Reads the output of `renderPretrainingSet`. */
 export async function readPretrainingSet(folder = cacheFolder): Promise<RenderedSet> {
   let index: string;
   let coverage: Uint8Array;

@@ -1,24 +1,24 @@
 /**
- * The icon sets, who drew them, and how each marks a style in an icon's name. A style ("filled", "thin", 24 pixels) is another
- * drawing of the same thing: stripped from a name, what is left says what is drawn.
+ * The icon sets, their artists, and how each marks a style in an icon's name. A style ("filled", "thin", 24 pixels) is another
+ * drawing of the same thing. Without style words, a name says what the icon shows.
  */
 export interface IconSetDescription {
   /** The set's Iconify prefix: the package is `@iconify-json/<name>`. */
   readonly name: string;
   /**
-   * Who drew it, or the family it descends from (Lucide grew out of Feather, Line Awesome out of Font Awesome, Pictogrammers'
+   * The artist, or the family that the set descends from (Lucide grew out of Feather, Line Awesome out of Font Awesome, Pictogrammers'
    * set out of Google's). A family is never on both sides of a split.
    */
   readonly artist: string;
-  /** Words at the start of a name that say style, not content. */
+  /** Words at the start of a name that describe style, not content. */
   readonly prefixes?: readonly string[];
-  /** Words at the end of a name that say style, not content. */
+  /** Words at the end of a name that describe style, not content. */
   readonly suffixes?: readonly string[];
 }
 
 const material = ['outline', 'rounded', 'sharp'];
 
-/** Iconify has more; these are under permissive licences, with neither logos nor colours, and without share-alike. */
+/** Iconify has more sets; these have permissive licences without share-alike, and neither logos nor colours. */
 export const iconSets: readonly IconSetDescription[] = [
   { name: 'akar-icons', artist: 'akar-icons', suffixes: ['fill'] },
   { name: 'ant-design', artist: 'ant-design', suffixes: ['filled', 'outlined', 'twotone'] },

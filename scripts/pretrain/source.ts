@@ -1,11 +1,11 @@
-/** The pretraining images as the trainer takes data: painted anew each epoch to train on, always alike to validate. */
+/** The pretraining images as a data source for the trainer: painted anew in each epoch for training, always the same for validation. */
 import type { Batch, BatchSource, Preprocessing } from '../../src/data/types.ts';
 import { tensor } from '../../src/onnx/index.ts';
 import { Random } from '../../src/random.ts';
 import { inputSide, paint, plainLook, randomLook } from './paint.ts';
 import { mapSide, type RenderedImage, type RenderedSet } from './render.ts';
 
-/** What the model expects; `preprocessor_config.json` says the same. */
+/** The model's expected input, as in `preprocessor_config.json`. */
 export const preprocessing: Preprocessing = {
   width: inputSide,
   height: inputSide,
@@ -19,7 +19,7 @@ export const preprocessing: Preprocessing = {
   std: [0.5, 0.5, 0.5],
 };
 
-/** Words of concepts that are another thing in a mirror, or that nobody writes mirrored. */
+/** Words of concepts that mean something else when mirrored, or that nobody writes mirrored. */
 const handed = new Set(
   `left right forward backward back skip undo redo restart refresh replay reply rewind fast login logout history import export external
   incoming outgoing step trending up down question text bold italic subscript superscript paragraph hashtag percent dollar euro pound
@@ -38,8 +38,8 @@ export class IconSource implements BatchSource {
   private readonly mirrorable: readonly boolean[];
 
   /**
-   * @param options.split `train` paints each image anew in every epoch, by seed, epoch and position, and shuffles; `val` paints
-   *   it always alike, in the set's order
+   * @param options.split `train` paints each image anew in every epoch, by seed, epoch and position, and shuffles; `val` always paints
+   *   it the same, in the set's order
    */
   constructor(
     private readonly set: RenderedSet,

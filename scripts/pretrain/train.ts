@@ -1,6 +1,6 @@
 // Pretrains the default model on the rendered icons, with Thaw's own trainer, from random weights:
 //   npm ci --prefix scripts/pretrain && npx tsx scripts/pretrain/render.ts && npx tsx scripts/pretrain/train.ts
-// It may be stopped and started again: it goes on from .cache/pretrain/checkpoint.safetensors. Then scripts/pretrain/publish.ts.
+// A restart resumes from .cache/pretrain/checkpoint.safetensors. Run scripts/pretrain/publish.ts afterwards.
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inferShapes } from '../../src/compiler/shapes/index.ts';
@@ -51,7 +51,7 @@ const trainer = new Trainer({
     stages: [{ train: 'all', epochs: EPOCHS, batchNorm: 'training' }],
     schedule: { name: 'cosine', warmup: 0.06 },
     optimizer: { name: 'adamw', weightDecay: 0.05 },
-    // Label smoothing makes features that transfer less well (Kornblith et al., 2021).
+    // Features from training with label smoothing transfer less well (Kornblith et al., 2021).
     loss: { name: 'cross-entropy', labelSmoothing: 0 },
   }),
   resume: existsSync(checkpointFile) ? readCheckpoint() : undefined,

@@ -1,6 +1,6 @@
-"""Writes test/fixtures/augmentation.json: what torchvision's pixel operations make of a small image, in uint8, and its mixup and CutMix of a batch.
+"""Writes test/fixtures/augmentation.json: the results of torchvision's pixel operations on a small image, in uint8, and of its mixup and CutMix on a batch.
 
-Images are base64 of rows from the top, three bytes a pixel. Operations and their numbers have Thaw's names.
+Images are base64 of rows from the top, three bytes per pixel. Operations and their numbers have Thaw's names.
 """
 
 import base64
@@ -30,7 +30,7 @@ def encoded(image: torch.Tensor) -> str:
 
 
 def perspective(image: torch.Tensor, *corners: float) -> torch.Tensor:
-    """Corners move inwards by parts of the sides, clockwise from the top left; what lies beyond is black."""
+    """Corners move inwards by fractions of the sides, clockwise from the top left; the outside is black."""
     w, h = WIDTH, HEIGHT
     start = [[0, 0], [w, 0], [w, h], [0, h]]
     inwards = np.array(corners).reshape(4, 2) * [w, h] * [[1, 1], [-1, 1], [-1, -1], [1, -1]]

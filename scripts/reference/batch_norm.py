@@ -1,6 +1,6 @@
 """Writes test/fixtures/batch-norm.json: convolution, batch norm with its batch's statistics, linear layer, three steps of SGD.
 
-Each step has its own batch, the last a smaller one. Recorded are the loss, the logits and every gradient of each step, and the
+Each step has its own batch; the last one is smaller. The file has the loss, the logits and every gradient of each step, and the
 running statistics after it; all in float64, since nothing here has a corner.
 """
 

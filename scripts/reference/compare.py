@@ -2,10 +2,10 @@
 
     python scripts/reference/compare.py MODEL.onnx ARTIFACTS [--size 64] [--batch 3] [--classes N] [--tolerance 1e-3] [--all]
 
-onnx.checker goes over every .onnx file. Then training_model.onnx runs in ONNX Runtime on a random batch, and its loss and its
-gradients are compared with PyTorch's in float64. PyTorch runs MODEL.onnx with the trainable parameters put in where it has all
+onnx.checker checks every .onnx file. Then training_model.onnx runs in ONNX Runtime on a random batch, and its loss and its
+gradients are compared with PyTorch's in float64. PyTorch runs MODEL.onnx with the trainable parameters inserted if it has all
 of them and the loss is cross-entropy; else (a new head, another loss) it runs eval_model.onnx, whose loss holds no gradients.
-In the list, `float32` is how far PyTorch's own float32 run is off: where that is large too, an activation lies at a corner.
+In the list, `float32` is the error of PyTorch's own float32 run: if that is large too, an activation is at a corner.
 Compile without dropout and with frozen running statistics: training and evaluation are different functions otherwise.
 """
 
@@ -46,7 +46,7 @@ def check(folder: Path) -> None:
 
 
 def trainable_values(source: onnx.ModelProto, folder: Path, names: list[str]) -> dict[str, np.ndarray]:
-    """From the checkpoint; what it lacks, from the source."""
+    """From the checkpoint, or from the source if the checkpoint lacks it."""
     checkpoint = folder / "checkpoint.safetensors"
     values = load_file(checkpoint) if checkpoint.exists() else {}
     initializers = {tensor.name: tensor for tensor in source.graph.initializer}
@@ -54,7 +54,7 @@ def trainable_values(source: onnx.ModelProto, folder: Path, names: list[str]) ->
 
 
 def torch_gradients(model: onnx.ModelProto, outputs, feeds, parameters, dtype):
-    """Loss and gradients; the loss is cross-entropy of the first output where the model has no `loss` of its own."""
+    """Loss and gradients; the loss is the cross-entropy of the first output if the model has no output `loss`."""
     as_tensor = lambda value: torch.tensor(value, dtype=dtype if value.dtype.kind == "f" else None)
     tensors = {name: as_tensor(value).requires_grad_() for name, value in parameters.items()}
     values = onnx_torch.run(model, {name: as_tensor(value) for name, value in feeds.items()} | tensors, dtype)

@@ -1,4 +1,4 @@
-"""Ways from a PyTorch module to an ONNX model: both exporters, batch norm folded or kept, ONNX Runtime's own optimizer after it."""
+"""Ways to export a PyTorch module as an ONNX model: both exporters, batch norm folded or kept, ONNX Runtime's own optimizer after it."""
 
 import io
 import tempfile
@@ -14,7 +14,7 @@ OUTPUT = "logits"
 
 
 def torchscript(net: nn.Module, inputs, training=torch.onnx.TrainingMode.EVAL, opset: int = 17, folding: bool = True) -> onnx.ModelProto:
-    """The exporter that traces; folds batch norm into the convolution before it."""
+    """The tracing exporter, which folds batch norm into the convolution before it."""
     file = io.BytesIO()
     torch.onnx.export(
         net, inputs.example(), file, dynamo=False, opset_version=opset, do_constant_folding=folding, training=training,
@@ -34,12 +34,12 @@ def torchscript_raw(net: nn.Module, inputs) -> onnx.ModelProto:
 
 
 def torchscript_old(net: nn.Module, inputs) -> onnx.ModelProto:
-    """Operator set 11, as models of some years ago have it."""
+    """Operator set 11, as in models of some years ago."""
     return torchscript(net, inputs, opset=11)
 
 
 def dynamo(net: nn.Module, inputs) -> onnx.ModelProto:
-    """The exporter of torch.export and onnxscript, at the operator set that it takes by itself."""
+    """The exporter of torch.export and onnxscript, at its default operator set."""
     shapes = tuple({axis: torch.export.Dim(name) for axis, name in axes.items()} for axes in inputs.dynamic.values())
     program = torch.onnx.export(
         net, inputs.example(), dynamo=True, input_names=list(inputs.dynamic), output_names=[OUTPUT], dynamic_shapes=shapes,
@@ -49,11 +49,11 @@ def dynamo(net: nn.Module, inputs) -> onnx.ModelProto:
 
 
 EVERY = {"folded": torchscript, "raw": torchscript_raw, "dynamo": dynamo}
-"""The ways of families.py, by the word of its table."""
+"""The ways of families.py, by their names in its table."""
 
 
 def optimized(export, level: onnxruntime.GraphOptimizationLevel):
-    """What ONNX Runtime writes as its optimized model of an export."""
+    """The optimized model that ONNX Runtime writes for an export."""
     def exported(net: nn.Module, inputs) -> onnx.ModelProto:
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = level
@@ -73,7 +73,7 @@ def extended(export):
 
 
 def transformers_optimizer(export, model_type: str, heads: int, width: int):
-    """What `python -m onnxruntime.transformers.optimizer` makes of an export: attention and its neighbours as single operators."""
+    """The result of `python -m onnxruntime.transformers.optimizer` for an export: attention and its neighbours as single operators."""
     def exported(net: nn.Module, inputs) -> onnx.ModelProto:
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "model.onnx")
@@ -83,7 +83,7 @@ def transformers_optimizer(export, model_type: str, heads: int, width: int):
 
 
 def without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Without the stack traces that the exporter writes for each node: half of a small model, and paths of a machine."""
+    """Without the stack traces that the exporter writes for each node: they are half of a small model, and contain local paths."""
     for item in [model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer]:
         del item.metadata_props[:]
         item.doc_string = ""

@@ -1,13 +1,13 @@
 """Exports the families of the zoo in every way, with PyTorch's gradients: the slow half of the comparison, kept in a folder.
 
-    python scripts/reference/families.py FOLDER [NAME...]    all of them where none is named; a name may be a pattern (bert*)
+    python scripts/reference/families.py FOLDER [NAME...]    all of them if none is named; a name may be a pattern (bert*)
     python scripts/reference/families.py --list              their names
-    python scripts/reference/families.py FOLDER --again      those as well that the folder has
+    python scripts/reference/families.py FOLDER --again      also those that the folder already has
     python scripts/reference/families.py FOLDER --export raw this export only
     npx tsx scripts/reference/families.ts FOLDER             the fast half: Thaw on each of them, and the table in docs/networks.md
 
 FOLDER gets, for each family, NAME.json and NAME.safetensors (what PyTorch computes), and for each export NAME-EXPORT.onnx and
-NAME-EXPORT.json (where its initializers come from), with NAME-EXPORT-derived.safetensors where some are derived from parameters.
+NAME-EXPORT.json (where its initializers come from), with NAME-EXPORT-derived.safetensors if some are derived from parameters.
 """
 
 import argparse
@@ -45,14 +45,14 @@ def built(family: Family) -> torch.nn.Module:
     torch.manual_seed(0)
     net = family.build().eval().requires_grad_()
     for module in net.modules():
-        # PyTorch gives this row no gradient, which an ONNX file cannot say.
+        # PyTorch gives this row no gradient, which an ONNX file cannot express.
         if isinstance(module, torch.nn.Embedding):
             module.padding_idx = None
     return net
 
 
 def write_reference(folder: Path, name: str, family: Family) -> None:
-    """PyTorch's float64 run on the first input of a few that rounding does not take over a corner, or on the best."""
+    """PyTorch's float64 run on the first of a few inputs for which rounding crosses no corner, or on the best of them."""
     net = built(family)
     oracle = ModuleOracle(net, {})
     oracle.fill([entry_value(entry) for entry in family.inputs.runs(0)[0]])
@@ -82,7 +82,7 @@ def run_names(tensors: dict) -> list[str]:
 
 
 def attempt(oracle, family: Family, number: int) -> tuple[list[dict], float]:
-    """One run for each input, and how far PyTorch's own float32 is off."""
+    """One run for each input, and the error of PyTorch's own float32."""
     inputs = [*family.inputs.runs(number), family.inputs.exported_run(number)]
     values, runs, worst = oracle.values(), [], 0.0
     shape = oracle.outputs(values, [entry_value(entry) for entry in inputs[0]], torch.float32).shape
@@ -127,7 +127,7 @@ def write_export(folder: Path, name: str, family: Family, export: str) -> None:
     model = exporters.EVERY[export](net, family.inputs)
     (folder / f"{name}-{export}.onnx").write_bytes(model.SerializeToString())
     entry = {"opset": model.opset_import[0].version}
-    # The last run has the length exported with: some exports are right for no other.
+    # The last run has the length of the export: some exports are correct for no other.
     last = len(document["runs"]) - 1
     problems = {i: unfaithful(model, i, stored) for i in range(last + 1)}
     usable = [i for i in range(last) if not problems[i]] or [last]
@@ -146,7 +146,7 @@ def write_export(folder: Path, name: str, family: Family, export: str) -> None:
 
 
 def unfaithful(model: onnx.ModelProto, run: int, stored: dict) -> str | None:
-    """Why the export is not the module: ONNX Runtime cannot run it on these inputs, or gives other outputs."""
+    """Why the export differs from the module: ONNX Runtime cannot run it on these inputs, or computes other outputs."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
@@ -163,7 +163,7 @@ def unfaithful(model: onnx.ModelProto, run: int, stored: dict) -> str | None:
 
 
 def derived_gradients(path: Path, model: onnx.ModelProto, origins: dict[str, Origin], runs: list[dict], usable: list[int], stored: dict) -> dict:
-    """Gradients of what the exporter computed from parameters, by automatic differentiation over the ONNX graph in float64."""
+    """Gradients of initializers that the exporter computed from parameters, by automatic differentiation over the ONNX graph in float64."""
     graph = hoisted(model)
     names = [key for key, origin in origins.items() if origin.kind in ("derived", "parameter")]
     values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
@@ -205,7 +205,7 @@ def write(path: Path, document: dict) -> None:
 
 
 def whole(folder: Path, name: str, job, *rest) -> None:
-    """Runs a job in a process of its own; how it failed is written where its result would be."""
+    """Runs a job in a separate process, and writes its result or its error."""
     stem = "-".join([name, *rest])
     path = folder / f"{stem}.json"
 

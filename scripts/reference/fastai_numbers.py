@@ -1,9 +1,9 @@
-"""Writes test/fixtures/fastai.json: what fastai does with learning rates and momenta, step by step, as its own Learner records it.
+"""Writes test/fixtures/fastai.json: fastai's learning rates and momenta, step by step, as its own Learner records them.
 
-`fineTune`: for each call of Learner.fine_tune, rates[step][parameter group] and momenta[step]; a parameter group that is frozen has
-a rate all the same. `rangeTests`: curves, and what each of fastai's suggestions makes of them.
+`fineTune`: for each call of Learner.fine_tune, rates[step][parameter group] and momenta[step]; a frozen parameter group also has
+a rate. `rangeTests`: curves, and the rate that each of fastai's methods suggests for them.
 
-fastai brings many packages with it: it has an environment of its own (fastai-requirements.txt).
+fastai has many dependencies, so it has its own environment (fastai-requirements.txt).
 """
 
 import torch
@@ -31,7 +31,7 @@ class Record(Callback):
 
 
 def fine_tune(groups: int, epochs: int, **options) -> dict:
-    """A network of so many layers, each a parameter group."""
+    """A network with this many layers, each a parameter group."""
     network = nn.Sequential(*[nn.Linear(3, 3) for _ in range(groups)])
     data = [(torch.ones(3), torch.zeros(3)) for _ in range(BATCHES)]
     loaders = DataLoaders(DataLoader(data, bs=1), DataLoader(data, bs=1))

@@ -1,4 +1,4 @@
-"""Messages as Flower 1.42 makes them, object by object: test/fixtures/flower.json. Needs flwr (scripts/reference/README.md)."""
+"""Writes test/fixtures/flower.json: messages as Flower 1.42 encodes them, object by object. Needs flwr (scripts/reference/README.md)."""
 
 import os
 
@@ -21,7 +21,7 @@ FIXTURE = Path(__file__).parents[2] / "test" / "fixtures" / "flower.json"
 
 
 def metadata(**own) -> Metadata:
-    """Of a message of a run whose ids need all of their 64 bits."""
+    """Metadata of a message in a run whose ids need all of their 64 bits."""
     common = {
         "run_id": 2**64 - 3,
         "message_id": "",
@@ -34,7 +34,7 @@ def metadata(**own) -> Metadata:
 
 
 def arrays() -> ArrayRecord:
-    """Several chunks, some of them the same; a matrix, a scalar, names that JSON escapes."""
+    """Contents with several chunks, some of them equal; a matrix, a scalar, names that JSON escapes."""
     ramp = (np.arange(200, dtype=np.float32) - 100) / 7
     return ArrayRecord(
         {
@@ -48,13 +48,13 @@ def arrays() -> ArrayRecord:
 
 
 def described(message) -> dict:
-    """All objects of a message by id, the message's own first."""
+    """All objects of a message by id; the message itself first."""
     objects = {name: base64.b64encode(o.deflate()).decode() for name, o in get_all_nested_objects(message).items()}
     return {"id": message.object_id, "objects": objects}
 
 
 def asked() -> dict:
-    """As a server asks."""
+    """A request of a server."""
     config = ConfigRecord(
         {
             "state": json.dumps({"format": "thaw-round", "seed": "0"}),
@@ -74,17 +74,17 @@ def asked() -> dict:
 
 
 def answered() -> dict:
-    """As a client answers."""
+    """An answer of a client."""
     metrics = MetricRecord({"num-examples": 24, "loss": 0.25, "accuracy": 1.0, "none": 0.0})
     own = metadata(src_node_id=2**63 + 5, dst_node_id=1, reply_to_message_id="ab" * 32, dst_task_id=2**60 + 1)
     return described(make_message(metadata=own, content=RecordDict({"arrays": arrays(), "metrics": metrics})))
 
 
 def key(curve) -> dict:
-    """A node's key, and the public one as a SuperLink knows it."""
+    """A node's private key, and its public key in the SuperLink's form."""
     private = ec.generate_private_key(curve)
     formats = (serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption())
-    # Without its first and last line: whoever looks for keys that leaked is not to be alarmed.
+    # Without its first and last line, so that scanners for leaked keys do not report it.
     lines = private.private_bytes(*formats).decode().strip().splitlines()[1:-1]
     return {"private": lines, "public": public_key_to_bytes(private.public_key()).decode()}
 

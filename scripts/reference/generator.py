@@ -2,7 +2,7 @@
 
 Element i of the tensor with seed t is hash(i + t * 0x9e3779b9 mod 2^32), where hash is the finaliser of MurmurHash3 (Appleby).
 A value is low + (high - low) * hash / 2^32 in float64, rounded to float32. The k-th sign vector of a tensor takes bit k of
-the hash of i + t * 0x9e3779b9 + 0x7f4a7c15: -1 where it is set, else 1.
+the hash of i + t * 0x9e3779b9 + 0x7f4a7c15: -1 if it is set, else 1.
 """
 
 import json
@@ -38,7 +38,7 @@ def projections(values: np.ndarray, seed: int) -> list[float]:
 
 
 def rounded(value, digits: int = 9):
-    """Numbers of a nested list with so many significant digits."""
+    """Rounds the numbers of a nested list to this many significant digits."""
     if isinstance(value, (list, tuple)):
         return [rounded(item, digits) for item in value]
     if isinstance(value, dict):

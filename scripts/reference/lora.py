@@ -1,7 +1,7 @@
 """Writes test/fixtures/lora.json: a small network with low-rank adapters, three steps of SGD, and the merged model.
 
-Two cases. In `peft` the adapters are those of the package of that name. In `grouped` one convolution has two groups and is dilated: there peft's adapter
-would mix the groups, cannot be merged and forgets the dilation; here it is written out, A and B as the layer is. All in float64.
+There are two cases. In `peft`, the adapters come from the package of that name. In `grouped` one convolution has two groups and is dilated: there peft's adapter
+would mix the groups, cannot be merged and forgets the dilation; here it is written out, with A and B like the layer. Everything is in float64.
 """
 
 import torch
@@ -89,7 +89,7 @@ def case(name, groups):
     adapters = adapters_of(model)
     start = {}
     for seed, (key, parameter) in enumerate(adapters.items(), 50):
-        # B begins at zero; the second step's gradients have both.
+        # B starts at zero; in the second step, both have gradients.
         values = uniform(parameter.shape, seed, -0.4, 0.4) * (key[1] == "lora_A")
         start[".".join(key)] = {"shape": list(parameter.shape), "values": rounded(values.ravel().tolist())}
         parameter.data.copy_(torch.from_numpy(values))

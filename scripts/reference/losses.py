@@ -1,7 +1,7 @@
 """Writes test/fixtures/losses.json: value and input gradient of each loss, in float64, from PyTorch, torchvision and PyTorch Metric Learning.
 
-`targets` are class indices, or numbers shaped like the input. Every loss is the mean over the batch as PyTorch's
-`reduction="mean"` defines it, `batchmean` for the divergence. `axis` is the axis of the classes. `mask` counts places.
+`targets` are class indices, or numbers in the input's shape. Every loss is the mean over the batch as PyTorch's
+`reduction="mean"` defines it, or `batchmean` for the divergence. `axis` is the class axis. `mask` selects the places that count.
 """
 
 import torch
@@ -13,7 +13,7 @@ from generator import rounded, uniform, write_json
 
 N, C = 5, 4
 LOGITS = torch.from_numpy(uniform([N, C], 1, -3, 3))
-EXTREME = LOGITS * torch.tensor([1.0, 30.0, -30.0, 1.0, 60.0])[:, None]  # overflows where softmax or log is naive
+EXTREME = LOGITS * torch.tensor([1.0, 30.0, -30.0, 1.0, 60.0])[:, None]  # overflows in a naive softmax or log
 TEACHER = torch.from_numpy(uniform([N, C], 2, -3, 3))
 NUMBERS = torch.from_numpy(uniform([N, C], 3, -2, 2))
 UNIT = torch.from_numpy(uniform([N, C], 4, 0, 1))
@@ -43,7 +43,7 @@ def second(x):
 
 
 def last(loss):
-    """A loss of [N, ..., C]; labels that are shaped like the input move with it."""
+    """A loss of [N, ..., C]; labels in the input's shape move with it."""
     return lambda x, y, *mask: loss(second(x), second(y) if y.is_floating_point() else y, *mask)
 
 
@@ -52,7 +52,7 @@ def cross_entropy(weight=None, **options):
         w = None if weight is None else torch.tensor(weight, dtype=x.dtype)
         if mask is None:
             return F.cross_entropy(x, y, weight=w, **options)
-        # What PyTorch's mean divides by: the weights of the places' classes, or with probabilities the places.
+        # PyTorch's mean divides by the weights of the places' classes, or, for probabilities, by the number of places.
         each = F.cross_entropy(x, y, weight=w, reduction="none", **options)
         counts = torch.ones_like(each) if y.is_floating_point() else (y != -100) * (1 if w is None else w[y.clamp(min=0)])
         return (each * mask).sum() / (counts * mask).sum()
@@ -83,7 +83,7 @@ def divergence(x, probabilities):
 
 
 def divergence_by_place(weight=None, temperature=1.0, over="samples"):
-    """The divergence of each place, with weights of the classes and a mask; of samples (as `batchmean`) or of places the mean."""
+    """The divergence of each place, with class weights and a mask; the mean over samples (as `batchmean`) or over places."""
     def loss(x, probabilities, mask=None):
         each = F.kl_div(F.log_softmax(x / temperature, 1), probabilities, reduction="none")
         if weight is not None:
@@ -95,7 +95,7 @@ def divergence_by_place(weight=None, temperature=1.0, over="samples"):
 
 
 def masked(loss, **options):
-    """The mean of the elements that the mask counts."""
+    """The mean of the elements that the mask selects."""
     return lambda x, y, mask: (loss(x, y, reduction="none", **options) * mask).sum() / mask.sum()
 
 
@@ -110,7 +110,7 @@ def sigmoid_focal(alpha: float, gamma: float):
     return lambda x, y: sigmoid_focal_loss(x, y, alpha=alpha, gamma=gamma, reduction="mean")
 
 
-# Unit vectors, some classes of one sample, one of several: anchors without positives are in every loss.
+# Unit vectors; some classes have one sample, one has several: every loss then has anchors without positives.
 EMBEDDINGS = F.normalize(torch.from_numpy(uniform([8, 5], 6, -1, 1)).double()).float()
 GROUPS = torch.tensor([0, 1, 0, 2, 1, 0, 3, 1])
 ALONE = torch.tensor([0, 1, 2, 3, 4, 5, 6, 7])  # no two of one class
@@ -119,7 +119,7 @@ DOT = dict(distance=distances.DotProductSimilarity(normalize_embeddings=False))
 
 
 def triplet(margin: float, mining: str):
-    """Hermans and others, 2017: batch hard as the mean over anchors, batch all over the triplets that are not yet apart."""
+    """Hermans and others, 2017: batch hard as the mean over anchors, batch all over the triplets with a loss above 0."""
     euclid = distances.LpDistance(normalize_embeddings=False)
     reducer = reducers.MeanReducer() if mining == "hard" else reducers.AvgNonZeroReducer()
     loss = losses.TripletMarginLoss(margin=margin, distance=euclid, reducer=reducer)

@@ -1,6 +1,6 @@
-"""Writes test/fixtures/metrics.json: what scikit-learn (and SciPy) say of predictions with known truths.
+"""Writes test/fixtures/metrics.json: the metrics that scikit-learn (and SciPy) compute for predictions with known labels.
 
-Probabilities are float32 numbers; all else is float64. An area that is not defined (a class that is absent, or alone) is null.
+Probabilities are float32 numbers; all other numbers are float64. An undefined area (of a class that is absent, or alone) is null.
 """
 
 import warnings
@@ -27,14 +27,14 @@ def labels(samples: int, among, seed: int) -> np.ndarray:
 
 
 def leaning(truth: np.ndarray, given: np.ndarray, to: float) -> np.ndarray:
-    """Probabilities that lean to the truth."""
+    """Probabilities that favour the true class."""
     mixed = given.astype(np.float64)
     mixed[np.arange(len(truth)), truth] += to * uniform((len(truth),), 99, 0, 1)
     return (mixed / mixed.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def eighths(samples: int, classes: int, seed: int) -> np.ndarray:
-    """Probabilities of whole eighths, so that many are equal, and many 0."""
+    """Probabilities that are multiples of 1/8, so that many are equal, and many are 0."""
     thrown = (uniform((samples, 8), seed, 0, 1).astype(np.float64) * classes).astype(int)
     return np.stack([(thrown == c).sum(axis=1) for c in range(classes)], axis=1).astype(np.float32) / 8
 
@@ -111,7 +111,7 @@ def scores(truth: np.ndarray, single: np.ndarray) -> dict:
         "weighted": averages(truth, predicted, classes, "weighted"),
         "matthews": float(metrics.matthews_corrcoef(truth, predicted)),
         "kappa": defined(metrics.cohen_kappa_score(truth, predicted, labels=range(classes))),
-        # scikit-learn takes the last of equal classes first; Thaw the first: the same with the classes in reverse.
+        # Among equal classes, scikit-learn ranks the last one first, and Thaw the first one; reversing the classes makes them agree.
         "topK": [float(metrics.top_k_accuracy_score(classes - 1 - truth, mirrored if classes > 2 else mirrored[:, 1], k=k, labels=range(classes)))
                  if classes > 2 else float(metrics.accuracy_score(truth, predicted)) for k in range(1, classes)],
         "rocAuc": areas, "averagePrecision": precisions, "roc": roc, "precisionRecall": recall,

@@ -1,13 +1,13 @@
 """Writes test/fixtures/networks/NAME.{onnx,json}: whole networks with PyTorch's loss and gradients.
 
-    python scripts/reference/networks.py [NAME...]        all of them where none is named; a name may be a pattern (vit-*)
+    python scripts/reference/networks.py [NAME...]        all of them if none is named; a name may be a pattern (vit-*)
     python scripts/reference/networks.py --check          rebuilds every model from the committed files alone and runs it
     python scripts/reference/networks.py --list           their names
     python scripts/reference/networks.py --model NAME SOURCE FILE
                                                           the fixture of a model made elsewhere (tensorflow_nets.py)
 
 The .onnx file lacks its parameters: the .json lists them with the formula for their values (generator.py), the reference
-loss, and what pins each gradient. What is built and how it is exported is in zoo/.
+loss, and numbers that identify each gradient. The networks and their exports are in zoo/.
 """
 
 import fnmatch

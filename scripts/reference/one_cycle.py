@@ -1,6 +1,6 @@
-"""Writes test/fixtures/one-cycle.json: twelve steps of optimizers whose rate and momentum OneCycleLR moves, in float64.
+"""Writes test/fixtures/one-cycle.json: twelve steps of optimizers whose rate and momentum OneCycleLR changes, in float64.
 
-Gradients are given; `rates[i]` and `momenta[i]` are those of step i, `parameters[i]` what it leaves.
+Gradients are given; `rates[i]` and `momenta[i]` are those of step i, `parameters[i]` are the parameters after it.
 """
 
 import torch

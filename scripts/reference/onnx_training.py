@@ -1,4 +1,4 @@
-"""Writes test/fixtures/onnx-training.json: the cases of losses and optimizers from ONNX's own tests of operators, those of few numbers."""
+"""Writes test/fixtures/onnx-training.json: the cases with few numbers for losses and optimizers from ONNX's own operator tests."""
 
 import numpy as np
 import onnx
@@ -38,7 +38,7 @@ if __name__ == "__main__":
             "operator": nodes[0].op_type,
             "attributes": {a.name: attribute(a) for a in nodes[0].attribute},
             "inputs": [written(*pair) for pair in zip(names, inputs, strict=True)],
-            # The gradients of losses are compared with differences.
+            # The gradients of losses are compared with finite differences.
             "outputs": [written(*pair) for pair in zip(nodes[0].output, outputs, strict=True)] if nodes[0].op_type in OPTIMIZERS else list(nodes[0].output),
         })
     path = write_json("onnx-training.json", {"onnx": onnx.__version__, "cases": cases})

@@ -1,7 +1,7 @@
 """Writes test/fixtures/optimizers.json: twelve steps of each optimizer in float64, by torch.optim or by the paper's formula in numpy.
 
-Gradients and learning rates are given, not computed, so that nothing but the optimizer is tested. Every number of the input
-is a float32. Hyper-parameters carry PyTorch's names and values; those left out have PyTorch's defaults, or the paper's.
+Gradients and learning rates are given, not computed, so that only the optimizer is tested. Every number of the input
+is a float32. Hyper-parameters have PyTorch's names; omitted ones have PyTorch's default values, or the paper's.
 """
 
 import numpy as np
@@ -65,14 +65,14 @@ CLASSES = {
     "lion": Lion,
     "adafactor": torch.optim.Adafactor,
 }
-# Ours are named after what they are, not after how they are kept.
+# Thaw names slots by their meaning, not by how they are stored.
 SLOTS = {"momentum_buffer": "momentum"}
 NO_SLOTS = {"step", "mu_product"}
 RECORDED = [1, 7, 12]
 
 
 def given_gradients() -> list[dict[str, np.ndarray]]:
-    """Of usual size, with the elements that trip an optimizer: always zero, very small, large, zero at first."""
+    """Gradients of usual size, with elements that are difficult for an optimizer: always zero, very small, large, zero at first."""
     steps = []
     for step in range(len(RATES)):
         gradient = {name: uniform(shape, 100 + 10 * step + i, -1, 1) for i, (name, shape) in enumerate(SHAPES.items())}
@@ -87,7 +87,7 @@ def given_gradients() -> list[dict[str, np.ndarray]]:
 
 
 class Muon:
-    """torch.optim.Muon in double precision, of weights as matrices; AdamW of the bias."""
+    """torch.optim.Muon in double precision for weights as matrices; AdamW for the bias."""
 
     def __init__(self, groups, lr, weight_decay=0.1, adjust_lr_fn="match_rms_adamw", **options):
         rest = [p for group in groups for p in group["params"] if p.dim() == 1]
@@ -121,7 +121,7 @@ def run(optimizer: str, options: dict, initial: dict, gradients: list) -> dict:
     groups = [{"params": [p]} | ({} if p.dim() > 1 else {"weight_decay": 0.0}) for p in parameters.values()]
     plain = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
     if optimizer == "adafactor":
-        plain.setdefault("eps", (2.0**-23, 1e-3))  # float32's, which it takes by default
+        plain.setdefault("eps", (2.0**-23, 1e-3))  # float32's, its default
     stepper = CLASSES.get(optimizer, Muon)(groups, lr=RATES[0], **plain)
     numbers = lambda tensor: rounded(tensor.detach().flatten().tolist(), 9)
     steps = []

@@ -1,8 +1,8 @@
-"""PyTorch's loss and gradients of an exported network, by the names and in the shapes that the ONNX model gives its parameters.
+"""PyTorch's loss and gradients of an exported network, with the parameters' names and shapes from the ONNX model.
 
 `ModuleOracle` runs the module that was exported. Where an exporter or optimizer computed new weights from the module's (folded
-a batch norm, fused projections), there is no such module any more: `GraphOracle` runs the ONNX graph (onnx_torch.py).
-Each lists the tensors as `entries`, whose values are a formula's (generator.py).
+a batch norm, fused projections), no module has these weights, so `GraphOracle` runs the ONNX graph (onnx_torch.py).
+Each lists the tensors as `entries`, whose values come from a formula (generator.py).
 """
 
 import numpy as np
@@ -31,12 +31,12 @@ def is_variance(name: str, value: torch.Tensor) -> bool:
 
 class ModuleOracle:
     def __init__(self, net: nn.Module, places: dict[str, tuple[str, str, list[int]]]):
-        """`places`: for a value of the module, the initializer's name, how it lies there, and the initializer's shape."""
+        """`places`: for a value of the module, the initializer's name, its layout there, and the initializer's shape."""
         self.net, self.places, self.entries = net, places, []
 
     def fill(self, inputs: list[torch.Tensor]) -> None:
-        """Values by formula. The bound of each weight is chosen in one pass of the inputs so that its layer's outputs have a
-        deviation of one: without that, deep networks without batch norm give activations of any size, and gradients that
+        """Fills in values by formula. The bound of each weight is chosen in one pass of the inputs so that its layer's outputs have a
+        standard deviation of one. Otherwise, deep networks without batch norm would have activations of any size, and gradients that
         prove nothing.
         """
         entries: dict[str, dict] = {}
@@ -77,7 +77,7 @@ class ModuleOracle:
         self.entries = [entry for name, entry in entries.items() if not self.places or name in self.places]
 
     def values(self) -> dict[str, torch.Tensor]:
-        """By initializer name, what training changes."""
+        """The values that training changes, by initializer name."""
         changed = {self.places.get(name, (name,))[0] for name, _ in self.net.named_parameters()}
         return {e["name"]: torch.from_numpy(uniform(e["shape"], e["seed"], e["low"], e["high"])) for e in self.entries if e["name"] in changed}
 
@@ -94,16 +94,16 @@ class ModuleOracle:
 
 class GraphOracle:
     def __init__(self, model: onnx.ModelProto, inputs: list[torch.Tensor], untouched: list[torch.Tensor]):
-        """`untouched`: values that are constants, by the module's own word."""
+        """`untouched`: values that the module declares constant."""
         self.model, self.output = model, model.graph.output[0].name
         statistics = {name for node in model.graph.node if node.op_type == "BatchNormalization" for name in node.input[3:5]}
         constants = {value.numpy().tobytes() for value in untouched}
         self.entries, self.statistics = [], set(statistics)
         floats = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT}
-        # One number repeated is the exporter's: the module's values differ from each other.
+        # A tensor that repeats one number is the exporter's, because the module's values all differ.
         floats = {name: value for name, value in floats.items() if value.size > 1 and np.ptp(value) > 0 and value.tobytes() not in constants}
         reached = self.reached({name: torch.from_numpy(value.copy()) for name, value in floats.items()}, inputs)
-        # A large one without influence (what an exporter folded for results that nobody reads) needs no values of its own.
+        # A large initializer without influence (folded for a result that no node reads) needs no values.
         idle = [name for name, value in floats.items() if name not in reached and value.size > LARGE]
         self.statistics |= set(idle)
         for name in dict.fromkeys([*reached, *sorted(statistics & set(floats)), *idle]):
@@ -112,7 +112,7 @@ class GraphOracle:
             self.entries.append({"name": name, "shape": list(value.shape), "seed": len(self.entries) + 1, "low": low, "high": high})
 
     def reached(self, values: dict[str, torch.Tensor], inputs: list[torch.Tensor]) -> list[str]:
-        """Names of the values that the result changes with. Others (a Resize's scales) may not be changed at all."""
+        """Names of the values that the result depends on smoothly. Others (a Resize's scales) must not be changed."""
         leaves = {name: value.double().requires_grad_() for name, value in values.items()}
         self.outputs(leaves, inputs, torch.float64).sum().backward()
         return [name for name, leaf in leaves.items() if leaf.grad is not None]
@@ -134,9 +134,9 @@ class GraphOracle:
 
 
 def spread(value: np.ndarray) -> tuple[float, float]:
-    """Bounds of uniform numbers with a tensor's mean and deviation, as far as its own numbers reach.
+    """Bounds of uniform numbers with a tensor's mean and standard deviation, within the range of its own numbers.
 
-    Batch norm folded in makes a few large: with their bounds, layer after layer would grow.
+    Folded batch norm makes a few weights large: with their bounds, activations would grow from layer to layer.
     """
     mean, half = float(value.mean()), float(np.sqrt(3) * value.std())
     return rounded(max(mean - half, float(value.min())), 4), rounded(min(mean + half, float(value.max())), 4)
@@ -147,7 +147,7 @@ def as_type(tensors: list[torch.Tensor], dtype: torch.dtype) -> list[torch.Tenso
 
 
 def oracle_for(net: nn.Module, model: onnx.ModelProto, inputs: list[torch.Tensor]) -> ModuleOracle | GraphOracle:
-    """The module where each of its values is an initializer of the model, as it is or transposed; else the graph."""
+    """The module's oracle if each of its values is an initializer of the model, unchanged or transposed; else the graph's."""
     initializers = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     by_bytes = {value.tobytes(): name for name, value in initializers.items() if value.dtype == np.float32}
     places = {}

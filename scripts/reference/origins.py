@@ -1,4 +1,4 @@
-"""Where each float initializer of an export comes from: a parameter of the module, a buffer, several of them, or nothing that changes."""
+"""The origin of each float initializer of an export: a parameter of the module, a buffer, several of them, or a constant."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Origin:
-    """`place`: how the named parameter or buffer lies in the initializer.
+    """`place`: the layout of the named parameter or buffer in the initializer.
 
     kind: `parameter`, `buffer`, `derived` (the exporter computed it from parameters) or `constant`.
     """
@@ -80,7 +80,7 @@ def contents_of(named, kind: str) -> dict[tuple[int, bytes], Origin]:
 
 
 def shaken(net: nn.Module) -> None:
-    """Other values for all parameters, which no normalization makes equal again."""
+    """Other values for all parameters, so different that no normalization makes them equal again."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in net.parameters():

@@ -1,4 +1,4 @@
-/** The parts of docs/networks.md that scripts write: what stands between `<!-- name -->` and `<!-- end of name -->`. */
+/** Writes the generated parts of docs/networks.md, which are between `<!-- name -->` and `<!-- end of name -->`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const PAGE = new URL('../../docs/networks.md', import.meta.url);

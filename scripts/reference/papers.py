@@ -1,6 +1,6 @@
 """Optimizers that PyTorch does not have, by their papers' formulas, in numpy. Run as a script, it compares them with timm's.
 
-Each takes parameter groups as torch.optim's do, so that they can be used in their place.
+Each takes parameter groups like torch.optim's optimizers, so that it can replace them.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """Writes test/fixtures/penalties.json: three steps of SGD on a small network with penalties or distillation in the loss, and balanced weights.
 
-L2-SP (Li, Grandvalet and Davoine, 2018): alpha/2 |w - w0|^2 of the pretrained weights, beta/2 |w|^2 of the head's. Biases have no penalty. In
+L2-SP (Li, Grandvalet and Davoine, 2018): alpha/2 |w - w0|^2 for the pretrained weights, beta/2 |w|^2 for the head's. Biases have no penalty. In
 float64. The class weights are scikit-learn's.
 """
 

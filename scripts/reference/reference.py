@@ -1,4 +1,4 @@
-"""One network's fixture: searches an input, runs PyTorch, writes test/fixtures/networks/NAME.{onnx,json}, and checks what was written."""
+"""Makes one network's fixture: searches an input, runs PyTorch, writes test/fixtures/networks/NAME.{onnx,json}, and checks the files."""
 
 import json
 
@@ -18,7 +18,7 @@ ATTEMPTS = 40
 PERTURBATIONS = 4
 PERTURBATION = 1.5e-6  # of a weight, some ten times the rounding of a float32
 ROUNDING = 2e-5  # of PyTorch's float32 run, at most
-VANISHES = 1e-9  # of the largest gradient's norm: rounding, where the exact gradient is zero
+VANISHES = 1e-9  # of the largest gradient's norm: rounding errors of an exact gradient of zero
 LABEL_SEED = 90_000
 OUTPUT_SEED = 80_000
 FOLDER = FIXTURES / "networks"
@@ -38,7 +38,7 @@ def gradients(oracle, values: dict, inputs: list[torch.Tensor], labels: torch.Te
 
 
 def perturbed(values: dict):
-    """Every weight off by a little, as if each layer had been rounded in another way."""
+    """Changes every weight slightly, as if each layer had been rounded differently."""
     for seed in range(PERTURBATIONS):
         generator = torch.Generator().manual_seed(seed)
         yield {name: value * (1 + PERTURBATION * (2 * torch.rand(value.shape, generator=generator) - 1)) for name, value in values.items()}
@@ -57,7 +57,7 @@ def farthest(runs: list[dict], exact: dict[str, np.ndarray]) -> dict[str, float]
 
 
 def attempt(oracle, network: Task, inputs: list[list[Entry]], labels: list) -> tuple[list[dict], float]:
-    """The float64 runs, and how far rounding takes others from them."""
+    """The float64 runs, and the errors of other runs due to rounding."""
     values, runs, off = oracle.values(), [], 0.0
     for entries, label in zip(inputs, labels):
         tensors, target = [entry_value(entry) for entry in entries], labels_value(label)
@@ -83,7 +83,7 @@ def search(oracle, network: Task) -> tuple[list[dict], float]:
     """An input, the filled network, and its runs.
 
     A float32 run may round an activation to the other side of a ReLU's or Clip's corner, or a MaxPool's tie, which changes
-    the gradient by 1e-3 and says nothing about who is right. So inputs are tried until two float32 runs, which sum in
+    the gradient by 1e-3 and does not show which result is right. So inputs are tried until two float32 runs, which sum in
     different orders, both agree with float64, and so do, to the margin, runs with all weights off by more than a float32 run rounds.
     """
     offs = []
@@ -98,7 +98,7 @@ def search(oracle, network: Task) -> tuple[list[dict], float]:
 
 
 def labels_of(network: Task, oracle, inputs: list[list[Entry]]) -> list:
-    """Classes, or for other losses a formula for a target shaped like the output."""
+    """Classes, or, for other losses, a formula for a target in the output's shape."""
     if network.loss == "cross-entropy":
         return [network.inputs.labels] * len(inputs)
     output = oracle.outputs(oracle.values(), [entry_value(entry) for entry in inputs[0]], torch.float32)
@@ -117,7 +117,7 @@ def write_network(name: str, network: Network) -> None:
     torch.manual_seed(0)
     net = network.build().eval().requires_grad_()
     first = [entry_value(entry) for entry in network.inputs.runs(0)[0]]
-    ModuleOracle(net, {}).fill(first)  # values that can be told apart
+    ModuleOracle(net, {}).fill(first)  # distinguishable values
     model = network.export(net, network.inputs)
     oracle = oracle_for(net, model, first)
     if isinstance(oracle, GraphOracle):
@@ -175,14 +175,14 @@ def attempts_of(runs: list[dict]) -> str:
 
 
 def output_of(output: np.ndarray) -> dict:
-    """Scores as they are; maps by what pins them."""
+    """Scores in full; maps by numbers that identify them."""
     if output.ndim == 2:
         return {"logits": rounded(output.tolist())}
     return {"output": {"shape": list(output.shape), "seed": OUTPUT_SEED} | summary(output, OUTPUT_SEED)}
 
 
 def assert_equal(net, model: onnx.ModelProto, inputs: list[torch.Tensor]) -> None:
-    """The graph as exported computes what the module does: then its gradients are the module's."""
+    """Checks that the exported graph computes the same as the module, so that its gradients are the module's."""
     with torch.no_grad():
         expected = net.double()(*as_type(inputs, torch.float64))
         feeds = dict(zip([value.name for value in model.graph.input], as_type(inputs, torch.float64)))

@@ -1,7 +1,7 @@
 """Writes test/fixtures/schedules.json: fifty learning rates of each schedule of torch.optim.lr_scheduler, and of transformers.
 
-`rates[i]` is the rate that step i uses, counted from 0. The base rate is 0.1. Where there are `metrics`, the i-th is what the
-scheduler is told after step i.
+`rates[i]` is the rate that step i uses, counted from 0. The base rate is 0.1. If there are `metrics`, the i-th is the
+value that the scheduler gets after step i.
 """
 
 import math
@@ -67,7 +67,7 @@ CASES = [
 
 
 def metrics(mode: str) -> list[float]:
-    """A loss (or an accuracy) that gets better, less and less, and wavers."""
+    """A loss (or an accuracy) that improves more and more slowly, with fluctuations."""
     losses = [0.4 + 1.6 * 0.93**i + 0.12 * math.sin(1.7 * i) for i in range(STEPS)]
     return losses if mode == "min" else [1 - loss / 2.2 for loss in losses]
 

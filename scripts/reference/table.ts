@@ -1,5 +1,5 @@
 /**
- * Writes the table in docs/networks.md: how far Thaw is from PyTorch for every network of test/fixtures/networks.
+ * Writes the table in docs/networks.md: Thaw's difference from PyTorch for every network of test/fixtures/networks.
  *
  *     npx tsx scripts/reference/table.ts
  */

@@ -4,7 +4,7 @@
     .venv-tensorflow/bin/python scripts/reference/tensorflow_nets.py FOLDER
     .venv/bin/python scripts/reference/networks.py --model keras_mobilenet_v2-tf2onnx Keras FOLDER/keras_mobilenet_v2-tf2onnx.onnx
 
-An environment of its own: TensorFlow and PyTorch seldom agree on their dependencies.
+It has its own environment because TensorFlow and PyTorch often have conflicting dependencies.
 """
 
 import sys
@@ -26,7 +26,7 @@ def mobilenet_v2() -> keras.Model:
 
 
 def residual() -> keras.Model:
-    """Convolutions that pad to the same size, lopsided where the stride is 2; both poolings; a separable convolution."""
+    """Convolutions that pad to the same size, asymmetrically if the stride is 2; both poolings; a separable convolution."""
     x = inputs = keras.Input((SIZE, SIZE, 3))
     x = layers.Conv2D(16, 3, strides=2, padding="same", use_bias=False)(x)
     x = layers.ReLU()(layers.BatchNormalization()(x))
@@ -41,7 +41,7 @@ def residual() -> keras.Model:
 
 
 def gelu(x):
-    """By tanh: tf2onnx knows no Erfc, which Keras writes the exact one with."""
+    """By tanh: Keras uses Erfc for the exact one, which tf2onnx does not support."""
     return keras.activations.gelu(x, approximate=True)
 
 
@@ -58,7 +58,7 @@ def attention() -> keras.Model:
 
 
 def drawn(value: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Biases and the like away from zero and one, which hide mistakes; kernels so large that no layer's output fades."""
+    """Moves biases and the like away from zero and one, which hide mistakes; makes kernels large enough that no layer's output vanishes."""
     if value.ndim == 1:
         return value + rng.uniform(-0.2, 0.2, value.shape)
     is_depthwise = value.ndim == 4 and value.shape[-1] == 1

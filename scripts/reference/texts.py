@@ -1,7 +1,7 @@
 """Tiny text models with real tokenizers: test/fixtures/texts/{bert,roberta}.
 
-Each is a folder as the Hugging Face hub has it (tokenizer.json, tokenizer_config.json, config.json, onnx/model.onnx), the tokenizer trained
-by `tokenizers` on the sentences below, the weights random. `expected.json` has what Python makes of texts: their tokens, cut to 12, and
+Each is a folder in the Hugging Face Hub's layout (tokenizer.json, tokenizer_config.json, config.json, onnx/model.onnx), the tokenizer trained
+by `tokenizers` on the sentences below, the weights random. `expected.json` has Python's results for texts: their tokens, truncated to 12, and
 with padding the encoder's mean over tokens (bert) or the classifier's scores (roberta).
 
     python scripts/reference/texts.py

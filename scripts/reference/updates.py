@@ -1,7 +1,7 @@
-"""Writes test/fixtures/updates.json: the network of batch_norm.py trained by AdamW, an update of several batches or of one.
+"""Writes test/fixtures/updates.json: the network of batch_norm.py trained by AdamW, with one or several batches per update.
 
-The gradient of an update is the mean over all samples of its batches: each batch's mean loss counts by its share of them. Recorded
-are the parameters and the running statistics after each update, and timm's moving average of both; in float64.
+The gradient of an update is the mean over all samples of its batches: each batch's mean loss is weighted by its share of them. The file has
+the parameters and the running statistics after each update, and timm's moving average of both; in float64.
 """
 
 import torch

@@ -1,4 +1,4 @@
-/** Where the browsers are that the tests use. */
+/** Finds the browsers for the tests. */
 import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, readSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -64,7 +64,7 @@ function isUsable(path: string): boolean {
   return !isSnap(path) && spawnSync(path, ['--version'], { stdio: 'ignore', timeout: 60_000 }).status === 0;
 }
 
-/** Browsers in a snap see their own /tmp, not that of the tests. Ubuntu's commands are scripts that start them. */
+/** Browsers in a snap see their own /tmp instead of the tests'. Ubuntu's commands are scripts that start them. */
 function isSnap(path: string): boolean {
   const start = Buffer.alloc(4096);
   const file = openSync(path, 'r');

@@ -1,12 +1,12 @@
 /** Commands that install something. Their output is shown only if they fail. */
 import { spawn, spawnSync } from 'node:child_process';
 
-/** An installation takes a minute or two; a download that hangs must not hold the tests. */
+/** An installation takes a minute or two; a download that hangs must not block the tests. */
 const LIMIT = 10 * 60_000;
 
 const QUIET = { DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
 
-/** @returns the last line that the command printed if it failed, stack traces apart, else undefined */
+/** @returns the last line that the command printed if it failed, without stack traces, else undefined */
 export async function failureOf([program, ...args]: readonly string[]): Promise<string | undefined> {
   return new Promise((resolve) => {
     const child = spawn(program, args, {

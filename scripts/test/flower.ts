@@ -7,10 +7,10 @@ import type { PackageManager } from './packages.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const REQUIREMENTS = join(ROOT, 'scripts/test/flower-requirements.txt');
-/** `npm ci` leaves it alone. */
+/** `npm ci` does not touch it. */
 const FOLDER = join(ROOT, '.cache/test/flower');
 const PYTHON = join(FOLDER, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
-/** Written last. It holds the requirements, and the folder, because an environment cannot be moved. */
+/** Written last. It contains the requirements, and the folder, because an environment cannot be moved. */
 const STAMP = join(FOLDER, 'installed.txt');
 /** Flower's own minimum. */
 const [MAJOR, MINOR] = [3, 11];
@@ -18,7 +18,7 @@ const [MAJOR, MINOR] = [3, 11];
 const contents = () => `${FOLDER}\n${readFileSync(REQUIREMENTS, 'utf8')}`;
 
 /**
- * The Python of `THAW_TEST_PYTHON`, or of the environment that `prepareFlower` made.
+ * The Python of `THAW_TEST_PYTHON`, or of the environment that `prepareFlower` created.
  *
  * @throws Error if the Python that the variable names has no Flower
  */
@@ -30,14 +30,14 @@ export function findFlower(): string | undefined {
   return existsSync(STAMP) && existsSync(PYTHON) && readFileSync(STAMP, 'utf8') === contents() ? PYTHON : undefined;
 }
 
-/** @returns why there is no Flower, or undefined if there is */
+/** @returns why Flower is missing, or undefined if it is installed */
 export async function prepareFlower(
   tell: (action: string) => void,
   manager: () => PackageManager | undefined,
 ): Promise<string | undefined> {
   if (findFlower()) return undefined;
   tell(`Installing Flower for the federation tests into ${FOLDER} (or set THAW_TEST_PYTHON to a Python with Flower)`);
-  // Debian has the module for environments in a package of its own.
+  // Debian has the module for environments in a separate package.
   const failedPython = findPython() ? undefined : await manager()?.install('python');
   const python = findPython();
   if (!python) return failedPython ?? `there is no Python ${MAJOR}.${MINOR} or later with its module venv`;

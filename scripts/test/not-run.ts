@@ -1,8 +1,8 @@
-/** A reporter of Vitest that closes the summary with the tests that did not run, and the reasons. */
+/** A Vitest reporter that adds the skipped tests and the reasons to the end of the summary. */
 import { relative } from 'node:path';
 import type { Reporter, TestModule } from 'vitest/node';
 
-/** Without those that a filter by name left out. */
+/** Without the tests that a name filter excluded. */
 export function testsNotRun(modules: readonly TestModule[]): ReadonlyMap<string, readonly string[]> {
   const byReason = new Map<string, string[]>();
   for (const module of modules)

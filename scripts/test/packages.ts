@@ -2,16 +2,16 @@
 import { onPath } from './browsers.ts';
 import { failureOf, outputOf, succeeds } from './commands.ts';
 
-/** Programs that tests need beyond Node. */
+/** Programs that tests need in addition to Node. */
 export type Program = 'chromium' | 'firefox' | 'python';
 
 interface Manager {
   readonly command: string;
   readonly refresh?: readonly string[];
   readonly install: readonly string[];
-  /** Programs that its repositories may have. */
+  /** The package that may provide each program. */
   readonly names: Partial<Readonly<Record<Program, string>>>;
-  /** Whether they really do. */
+  /** Whether the repositories really have the package. */
   readonly has?: (name: string) => boolean;
 }
 
@@ -67,7 +67,7 @@ export class PackageManager {
     return succeeds(['sudo', '-n', 'true']) ? new PackageManager(manager, ['sudo', '-n']) : undefined;
   }
 
-  /** @returns why a program could not be installed, or undefined if it is there now */
+  /** @returns why a program could not be installed, or undefined if it is installed now */
   install(program: Program): Promise<string | undefined> {
     const installed = this.#last.then(() => this.#install(program));
     this.#last = installed;

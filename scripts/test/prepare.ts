@@ -1,6 +1,7 @@
 /**
- * Finds or installs the programs that tests need beyond Node; `npm test` runs this first. Without Chromium it fails. Without Firefox or
- * Flower, the summary of the tests names those that did not run.
+ * Finds or installs the programs that tests need in addition to Node; `npm test` runs this first. It fails without Chromium. Without
+ * Firefox or
+ * Flower, the tests' summary names the tests that did not run.
  */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -17,7 +18,7 @@ function manager(): PackageManager | undefined {
   return found.manager;
 }
 
-/** @returns why there is no such browser, or undefined if there is */
+/** @returns why the browser is missing, or undefined if it is installed */
 async function prepareBrowser(name: BrowserName): Promise<string | undefined> {
   if (findBrowser(name)) return undefined;
   const { title, variable } = BROWSERS[name];
@@ -35,7 +36,7 @@ async function prepareBrowser(name: BrowserName): Promise<string | undefined> {
   return failures.join('\n') || `no way to install it without a password; ${variable} can name one`;
 }
 
-/** @param dependencies whether it may install the system's libraries too */
+/** @param dependencies whether it may also install the system's libraries */
 function installWithPlaywright(dependencies: boolean): Promise<string | undefined> {
   const folder = dirname(createRequire(import.meta.url).resolve('playwright-core/package.json'));
   const words = [process.execPath, join(folder, 'cli.js'), 'install'];

@@ -125,7 +125,7 @@ describe('tables', () => {
     const table = modelTable({ model: 'resnet18', machine: '', command: '', cases }, ['thaw', 'pytorch']);
     expect(table).toContain('· **0.50** † · 300 MB');
     expect(table).not.toContain('· **1.00** †');
-    expect(table).toContain('(at most 50 %): † has no meaning, measure it again.');
+    expect(table).toContain('(at most 50 %): results with † are unreliable, measure them again.');
   });
 
   test('tell the epochs of each stage apart', () => {

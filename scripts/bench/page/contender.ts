@@ -1,6 +1,6 @@
 /**
- * A contender in a page of its own browser: `contender.ts SCRIPT [PYTHON]`. The script runs in a worker of the page; the Python, which
- * has onnxruntime-training, makes the artifacts for it.
+ * A contender in a page of its own browser: `contender.ts SCRIPT [PYTHON]`. The script runs in a worker of the page. PYTHON, an
+ * interpreter with onnxruntime-training, creates the artifacts for it.
  */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -53,7 +53,7 @@ async function prepare(request: StepsRequest): Promise<StepsReady> {
   return ask<StepsReady>('prepare', inPage(request, site.address));
 }
 
-/** The request with the files' addresses. */
+/** The request, with addresses instead of files. */
 function inPage({ files, weights, ...rest }: StepsRequest, address: string): PageRequest {
   const at = (file: string) => `${address}networks/${basename(file)}`;
   return {
@@ -91,10 +91,10 @@ async function processes() {
   return processInfo;
 }
 
-/** Seconds of all the browser's processes. */
+/** CPU seconds of all the browser's processes. */
 const processorTime = async (): Promise<number> => (await processes()).reduce((all, { cpuTime }) => all + cpuTime, 0);
 
-/** The most that the page's process and the one that draws held, each at its own time. */
+/** The peak memory of the page's process and of the GPU process, each at its own time. */
 async function memory(): Promise<PeakMemory> {
   if (process.platform !== 'linux') throw new Error('the memory of a page is only read on Linux');
   const computing = (await processes()).filter(({ type }) => type === 'renderer' || type === 'GPU');

@@ -1,4 +1,4 @@
-/** The page: it has the contender work in a worker, as an application would. */
+/** The page: it runs the contender in a worker, as an application would. */
 const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
 
 Object.assign(globalThis, {

@@ -1,12 +1,12 @@
-/** What the contender's process asks of the worker in its page. */
+/** Requests of the contender's process to the worker in its page. */
 import type { StepsRequest } from '../protocol.ts';
 
-/** A request whose files are addresses. */
+/** A request with addresses instead of files. */
 export interface PageRequest extends StepsRequest {
   readonly threads: number;
-  /** Where ONNX Runtime's artifacts for training are, if the contender needs them. */
+  /** The address of ONNX Runtime's training artifacts, if the contender needs them. */
   readonly artifacts: string;
-  /** Where onnxruntime-web's files are. */
+  /** The address of onnxruntime-web's files. */
   readonly ort: string;
   /** `node_modules` of scripts/bench/peers. */
   readonly peers: string;

@@ -1,4 +1,4 @@
-/** A contender's half of the page's protocol, in a worker: a message each way a request. */
+/** A contender's half of the page's protocol, in a worker: one message for each request, and one for each answer. */
 import { type BatchesOf, splitBatches } from '../workers/split.ts';
 import type { PageHandlers } from './protocol.ts';
 
@@ -15,7 +15,7 @@ export function serve(handlers: PageHandlers): void {
 
 export async function fetchBytes(address: string): Promise<Uint8Array<ArrayBuffer>> {
   const response = await fetch(address);
-  if (!response.ok) throw new Error(`${address} is not served`);
+  if (!response.ok) throw new Error(`${address} cannot be loaded`);
   return new Uint8Array(await response.arrayBuffer());
 }
 
@@ -24,7 +24,7 @@ export async function fetchBatches(of: BatchesOf & { readonly data: string }) {
   return splitBatches(await whole('images.f32'), await whole('labels.i64'), of);
 }
 
-/** Times a step after the other; processor time is told by the process that has the page. */
+/** Times steps one after the other. The process that owns the page reports the CPU time. */
 export async function timed(count: number, step: () => Promise<number>) {
   const seconds: number[] = [];
   const losses: number[] = [];

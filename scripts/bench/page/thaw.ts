@@ -1,4 +1,4 @@
-/** Thaw as a contender in a page: the training steps of one stage, as the trainer takes them. */
+/** Thaw as a contender in a page: the training steps of one stage, as the trainer runs them. */
 import { env } from 'onnxruntime-web/wasm';
 import type { Batch } from '../../../src/data/index.ts';
 import { readModel } from '../../../src/onnx/index.ts';

@@ -60,17 +60,17 @@ function head(x, classes) {
   return tf.layers.dense({ units: classes, activation: 'softmax' }).apply(features);
 }
 
-/** Number of blocks from the end, the head being one; undefined for all. */
+/** Number of blocks from the end, including the head; undefined for all. */
 function blocksOf(selection) {
   if (selection === 'all') return undefined;
   if (selection === 'head') return 1;
   const [, count] = /^last:(\d+)$/.exec(selection) ?? [];
-  if (count === undefined) throw new Error(`it knows head, last:N and all, not ${selection}`);
+  if (count === undefined) throw new Error(`the selection must be head, last:N or all, not ${selection}`);
   return Number(count);
 }
 
 /**
- * A network of which what is selected trains.
+ * A network in which the selected part trains.
  *
  * @param selection `head`, `last:N` blocks, or `all`
  */
@@ -95,7 +95,7 @@ export function buildNetwork(name, classes, size, selection) {
 export const trainedElements = (network) =>
   network.trainableWeights.reduce((all, { shape }) => all + shape.reduce((a, b) => a * b, 1), 0);
 
-/** A batch as its tensors: images channels last, labels one-hot. */
+/** A batch as tensors: images channels last, labels one-hot. */
 export const channelsLast = ({ inputs: [images], labels }, { batch, size, classes }) => ({
   images: tfc.tidy(() => tfc.transpose(tfc.tensor4d(images.data, [batch, 3, size, size]), [0, 2, 3, 1])),
   labels: tfc.tidy(() => tfc.cast(tfc.oneHot(tfc.tensor1d([...labels].map(Number), 'int32'), classes), 'float32')),

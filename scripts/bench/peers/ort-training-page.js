@@ -1,4 +1,4 @@
-/** ONNX Runtime's own training in a page as a contender: 1.18, the last that has it. Its WebAssembly has no threads. */
+/** ONNX Runtime's own training in a page as a contender: 1.18, the last version with training. Its WebAssembly has no threads. */
 import * as ort from 'onnxruntime-web/training';
 import { fetchBatches, fetchBytes, serve, timed } from '../page/serve.ts';
 

@@ -1,4 +1,4 @@
-/** TensorFlow.js as a contender in a page, with the backends that need no graphics card of their own, and WebGL. */
+/** TensorFlow.js as a contender in a page, with the backends that work without a graphics card, and WebGL. */
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-webgl';
 import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';

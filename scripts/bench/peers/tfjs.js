@@ -1,6 +1,7 @@
 /**
  * TensorFlow.js as a contender: the same architecture, its own initial weights. The first argument is its backend, `wasm` or `cpu`:
- * both come from npm alone. In Node neither has threads. (`tfjs-node` needs a library that its install script fetches.)
+ * npm installs both without further downloads. Neither has threads in Node. (`tfjs-node` needs a library that its install script
+ * downloads.)
  */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';

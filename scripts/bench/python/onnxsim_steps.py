@@ -14,7 +14,7 @@ from steps_data import read_batches
 
 
 class SessionOptions(onnxruntime.SessionOptions):
-    """onnxsim makes its sessions by itself, with as many threads as there are cores."""
+    """onnxsim creates its own sessions, with one thread per core."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ onnxruntime.SessionOptions = SessionOptions
 
 
 class Steps:
-    """`prepare` once, then `step` as often as asked."""
+    """`prepare` once, then `step` on each request."""
 
     def prepare(self, request: dict) -> dict:
         batch, size, classes = request["batch"], request["size"], request["classes"]
@@ -33,7 +33,7 @@ class Steps:
         model, _ = onnxsim.simplify(model, overwrite_input_shapes={"images": [batch, 3, size, size]})
         write_plainly(model)
         add_loss(model, batch, classes)
-        # simplifying may have merged what trained before
+        # simplifying may have merged trainable parameters
         initializers = {tensor.name: tensor for tensor in model.graph.initializer}
         names = request["trainable"]["folded"]
         missing = [name for name in names if name not in initializers]
@@ -59,7 +59,7 @@ class Steps:
 
 
 def write_plainly(model: onnx.ModelProto) -> None:
-    """`Constant` as an initializer and `Flatten` as the `Reshape` that it is: onnxsim's training has no rule for either."""
+    """Replaces `Constant` by an initializer and `Flatten` by a `Reshape`: onnxsim's training has no rule for either."""
     graph = model.graph
     nodes = []
     for node in graph.node:
@@ -77,7 +77,7 @@ def write_plainly(model: onnx.ModelProto) -> None:
 
 
 def add_loss(model: onnx.ModelProto, batch: int, classes: int) -> None:
-    """Mean cross-entropy with one-hot `labels`, of operators that onnxsim differentiates, as the only output."""
+    """Makes mean cross-entropy with one-hot `labels` the only output, built from operators that onnxsim differentiates."""
     graph = model.graph
     logits = graph.output[0].name
     graph.initializer.append(numpy_helper.from_array(np.float32(-1 / batch), "loss_factor"))

@@ -14,7 +14,7 @@ from onnxruntime.training import artifacts
 
 def write_artifacts(model_file: str, folder: str | Path, trainable: set[str]) -> int:
     """training_model.onnx, eval_model.onnx, optimizer_model.onnx and checkpoint. Returns the number of elements that train."""
-    # Building the gradient graph tells of every transformation; errors are enough.
+    # Building the gradient graph logs every transformation; errors are enough.
     onnxruntime.set_default_logger_severity(3)
     model = onnx.load(model_file)
     sizes = {tensor.name: tensor.dims for tensor in model.graph.initializer}

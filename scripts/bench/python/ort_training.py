@@ -13,7 +13,7 @@ from steps_data import read_batches
 
 
 class Steps:
-    """`prepare` once, then `step` as often as asked."""
+    """`prepare` once, then `step` on each request."""
 
     def prepare(self, request: dict) -> dict:
         with tempfile.TemporaryDirectory() as name:

@@ -1,4 +1,4 @@
-"""PyTorch as a contender: a whole training on images by the recipe that Thaw's defaults come to, with two loader workers."""
+"""PyTorch as a contender: a complete training on images with the same recipe as Thaw's defaults, and two loader workers."""
 
 import copy
 import math
@@ -95,7 +95,7 @@ class Training:
         state = torch.load(os.path.join(recipe["model"], "weights.pt"), weights_only=True)
         net = build(recipe["network"], len(state[recipe["head"][0]]))
         net.load_state_dict(state)
-        # Not before: building seeds as well, and the new head, which decides most, would be the same for all seeds.
+        # Seeds only now: building the model sets a seed too, so the new head, which matters most, would be the same for all seeds.
         torch.manual_seed(recipe["seed"])
         random.seed(recipe["seed"])
         path = recipe["head"][0].rpartition(".")[0]
@@ -124,7 +124,7 @@ class Training:
                     self.best = (accuracy, copy.deepcopy(self.net.state_dict()))
 
     def thaw(self, names: list[str]) -> None:
-        """Adds what is new to the optimizer, whose state of the rest goes on."""
+        """Adds the new parameters to the optimizer, and keeps the state of the others."""
         set_trainable(self.net, names)
         known = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
         for name, parameter in self.net.named_parameters():
@@ -156,7 +156,7 @@ class Training:
 
 
 def schedule(step: int, total: int, warmup: float) -> float:
-    """A rise in a line, then a cosine from 1 to 0."""
+    """A linear rise, then a cosine from 1 to 0."""
     warm = round(warmup * total)
     if step < warm:
         return (step + 1) / (warm + 1)

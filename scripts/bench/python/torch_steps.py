@@ -13,7 +13,7 @@ torch.set_num_threads(threads())
 
 
 class Steps:
-    """`prepare` once, then `step` as often as asked."""
+    """`prepare` once, then `step` on each request."""
 
     def prepare(self, request: dict) -> dict:
         options = request["options"]

@@ -5,9 +5,9 @@ import type { PeakMemory } from '../protocol.ts';
 
 type Handlers = Readonly<Record<string, (argument: never) => Promise<object>>>;
 
-/** Answers requests until the input ends. @param handlers `memory` among them where it is not this process that computes */
+/** Answers requests until the input ends. @param handlers include `memory` if another process computes */
 export async function serve(handlers: Handlers): Promise<void> {
-  // Whatever else prints must not get between the answers.
+  // Other output must not get between the answers.
   console.log = console.error;
   for await (const line of createInterface({ input: process.stdin })) {
     const [[name, argument]] = Object.entries(JSON.parse(line) as Record<string, never>);
@@ -24,7 +24,7 @@ async function answer(handlers: Handlers, name: string, argument: never): Promis
   }
 }
 
-/** `maxRSS` counts the parent's memory at the moment of the fork on Linux, so not there. */
+/** On Linux, `maxRSS` includes the parent's memory at the time of the fork, so Linux uses another source. */
 function peakMemory(): PeakMemory {
   if (process.platform !== 'linux') return { bytes: process.resourceUsage().maxRSS * 1024 };
   const [, kilobytes] = /^VmHWM:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))!;

@@ -1,4 +1,4 @@
-/** Files of batches one after the other, as batches; in Node and in a page. */
+/** Splits files of concatenated batches, in Node and in a page. */
 import type { Batch } from '../../../src/data/index.ts';
 import { tensor } from '../../../src/onnx/index.ts';
 

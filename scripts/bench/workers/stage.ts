@@ -1,4 +1,4 @@
-/** One stage of a training at Thaw's defaults, every layer at the whole rate; in Node and in a page. */
+/** One stage of a training with Thaw's defaults and the same rate for every layer, in Node and in a page. */
 import { elementCount } from '../../../src/onnx/index.ts';
 import type { Runtime } from '../../../src/runtime/index.ts';
 import type { Prepared } from '../../../src/session/index.ts';
@@ -16,7 +16,7 @@ function planOf({ anatomy }: Prepared, { selection, lr }: TrainingOf) {
   return trainingPlan(config, stage, anatomy, anatomy.head.graphOutput);
 }
 
-/** What a selection trains: names of parameters, and the number of their elements. */
+/** The names of the parameters in a selection, and the number of their elements. */
 export function trainableOf(prepared: Prepared, training: TrainingOf): { names: string[]; elements: number } {
   const names = [...planOf(prepared, training).trainable];
   const { initializers } = prepared.network.model.graph;

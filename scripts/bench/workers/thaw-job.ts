@@ -16,7 +16,7 @@ import type { JobDone, JobRequest, Recipe } from '../protocol.ts';
 import { serve, threads } from './serve.ts';
 import { cpuRuntime, openNetwork } from './thaw-network.ts';
 
-/** What Thaw's defaults come to for this model and these images. */
+/** The training that Thaw's defaults give for this model and these images. */
 async function describe({ network, model, data, settings: own }: JobRequest): Promise<Recipe> {
   const settings = readSettings(own);
   const config = trainingConfigOf(settings);

@@ -1,4 +1,4 @@
-/** Thaw as a contender: the training steps of one stage, as the trainer takes them. */
+/** Thaw as a contender: the training steps of one stage, as the trainer runs them. */
 import type { Batch } from '../../../src/data/index.ts';
 import { packageVersion } from '../../../src/runtime/node/packages.ts';
 import type { CompiledStage } from '../../../src/training/index.ts';
@@ -41,7 +41,7 @@ async function step(count: number): Promise<StepsTaken> {
   return { seconds, losses, cpu: (user + system) / 1e6 };
 }
 
-/** Which parameters a selection means in a file: other contenders train the same ones. */
+/** The parameters that a selection means in a file, so that other contenders train the same. */
 async function select(request: { file: string; selection: string }): Promise<{ names: string[] }> {
   const prepared = await openNetwork(request.file, cpuRuntime(threads()));
   return { names: trainableOf(prepared, { ...request, lr: 1 }).names };

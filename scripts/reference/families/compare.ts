@@ -1,4 +1,4 @@
-/** One export through `thaw artifacts --trainable all`, against PyTorch. */
+/** Compares one export in `thaw artifacts --trainable all` with PyTorch. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,38 +9,38 @@ import type { Tensor } from '../../../src/onnx/index.ts';
 import { nodeRuntime } from '../../../src/runtime/node/sessions.ts';
 import { type Export, type Origin, type Run, readExport } from './export.ts';
 
-/** A gradient may be off by this much of its norm, or by ten times what PyTorch's own float32 run is off. */
+/** A gradient's error may be this fraction of its norm, or ten times the error of PyTorch's own float32 run. */
 const TOLERANCE = 1e-3;
-/** A gradient whose exact norm is this part of the largest is zero but for rounding. */
+/** A gradient whose exact norm is at most this fraction of the largest is zero except for rounding. */
 const VANISHES = 1e-7;
-/** What Thaw may give for it. */
+/** Thaw's result for such a gradient may be at most this fraction of the largest. */
 const NOTHING = 1e-5;
 
 export interface ExportResult {
   readonly source: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly outcome: 'equal' | 'different' | 'refused' | 'bug' | 'no export';
-  /** What Thaw says, or why there is no export. */
+  /** Thaw's message, or the reason why there is no export. */
   readonly message?: string;
   readonly parameters?: ParameterSets;
-  /** Of all gradients that were compared: how many, the largest relative error, and those outside the tolerance. */
+  /** For all compared gradients: their number, the largest relative error, and those outside the tolerance. */
   readonly gradients?: {
     readonly compared: number;
     readonly worst: number;
     readonly wrong: readonly { readonly name: string; readonly relative: number; readonly float32: number }[];
   };
-  /** Derived initializers that nothing gave a reference for. */
+  /** Number of derived initializers without a reference. */
   readonly unreferenced?: number;
   readonly lossOff?: number;
   readonly onlyAsExported?: string;
 }
 
 export interface ParameterSets {
-  /** Parameters of the module that PyTorch gives a gradient. */
+  /** Number of the module's parameters that have a gradient in PyTorch. */
   readonly trained: number;
-  /** Those of them that are no initializer of their own: the exporter folded or merged them. */
+  /** Those of them without an initializer of their own: the exporter folded or merged them. */
   readonly merged: readonly string[];
-  /** Initializers that Thaw should train and does not, with the parameter's name. */
+  /** Initializers that Thaw should train but does not, with the parameter's name. */
   readonly missing: readonly string[];
   /** Buffers and constants of the module that Thaw trains. */
   readonly extra: readonly string[];
@@ -79,10 +79,10 @@ async function artifactsOf({ path, loss }: Export, out: string): Promise<Manifes
   }
 }
 
-/** Whether PyTorch gives an initializer a gradient. */
+/** Whether an initializer has a gradient in PyTorch. */
 function learns({ parameters, runs }: Export, name: string, { kind, of }: Origin): boolean {
   if (kind === 'parameter') return parameters.some((parameter) => parameter.name === of && parameter.gradient);
-  // What the reference found no gradient for has none; without a reference, all of it counts.
+  // Derived initializers without a gradient in the reference have none; without a reference, all of them count.
   return kind === 'derived' && (!runs[0].derived || runs.some(({ derived }) => isNonZero(derived![name])));
 }
 
@@ -140,7 +140,7 @@ async function compareGradients(exported: Export, manifest: Manifest, out: strin
   }
 }
 
-/** By the module's parameter, or by what was derived from some. A parameter that lies in several initializers has the sum of their gradients. */
+/** Errors by the module's parameter, or by derived initializer. A parameter in several initializers has the sum of their gradients. */
 function* errorsOf(exported: Export, run: Run, results: Readonly<Record<string, Tensor>>) {
   const largest = Math.max(...Object.values(run.gradients).map((gradient) => norm(floats(gradient))));
   const compared = (found: Float32Array, exact: Float32Array, float32: number) => {
@@ -175,7 +175,7 @@ function* errorsOf(exported: Export, run: Run, results: Readonly<Record<string, 
 
 const norm = (values: Float32Array): number => Math.sqrt(values.reduce((all, x) => all + x * x, 0));
 
-/** The transpose of a matrix, of which the result's shape is given. */
+/** The transpose of a matrix; the shape is the result's. */
 function transposed(values: Float32Array, [rows, columns]: readonly [number, number]): Float32Array {
   const result = new Float32Array(values.length);
   for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) result[r * columns + c] = values[c * rows + r];

@@ -1,10 +1,10 @@
-/** What families.py wrote of one export. */
+/** The files that families.py wrote for one export. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readSafetensors } from '../../../src/compiler/step/index.ts';
 import type { Tensor } from '../../../src/onnx/index.ts';
 
-/** Where an initializer comes from (origins.py). */
+/** The origin of an initializer (origins.py). */
 export interface Origin {
   readonly kind: 'parameter' | 'buffer' | 'derived' | 'constant';
   /** The parameter's or buffer's name in the module. */
@@ -19,7 +19,7 @@ export interface Run {
   readonly value: number;
   /** By the module's parameter. */
   readonly gradients: Readonly<Record<string, Tensor>>;
-  /** Of initializers that the exporter computed from parameters; undefined if the reference could not compute them. */
+  /** Gradients of initializers that the exporter computed from parameters; undefined if the reference could not compute them. */
   readonly derived?: Readonly<Record<string, Tensor>>;
   /** Relative errors of PyTorch's own float32 run. */
   readonly float32: Readonly<Record<string, number>>;
@@ -29,7 +29,7 @@ export interface Export {
   readonly family: string;
   readonly source: string;
   readonly versions: Readonly<Record<string, string>>;
-  /** Why there is nothing to compare. */
+  /** The reason if there is nothing to compare. */
   readonly failed?: string;
   readonly path: string;
   readonly loss: 'cross-entropy' | 'mse';
@@ -41,7 +41,7 @@ export interface Export {
   /** By initializer, or output of a Constant node. */
   readonly initializers: ReadonlyMap<string, Origin>;
   readonly runs: readonly Run[];
-  /** Why the export is compared at the length that it was exported with, if at no other. */
+  /** The reason if the export is compared only at the length that it was exported with. */
   readonly onlyAsExported?: string;
 }
 

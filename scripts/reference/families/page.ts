@@ -51,7 +51,7 @@ function cell(result: ExportResult | undefined): string {
   return `${parts.join(', ') || `loss off by ${result.lossOff!.toExponential(1)}`}`;
 }
 
-/** What to know about an export beyond its cell. */
+/** Notes on an export that do not fit into its cell. */
 function lines(name: string, results: Readonly<Record<string, ExportResult>>): string[] {
   const result = results[name];
   if (!result || result.outcome === 'equal') return [];

@@ -1,6 +1,6 @@
 import type { ExportResult } from './compare.ts';
 
-/** One export's result for the terminal, with up to `most` differences of a kind. */
+/** One export's result for the terminal, with up to `most` differences of each kind. */
 export function summaryOf(name: string, result: ExportResult, most: number): string {
   const { outcome, message, parameters, gradients, unreferenced, onlyAsExported, lossOff } = result;
   if (message !== undefined) return `${name}: ${outcome}: ${message}`;

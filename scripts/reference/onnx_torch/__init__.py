@@ -1,6 +1,6 @@
 """Runs an ONNX graph in PyTorch, differentiably and in any precision: an oracle for models that have no PyTorch source.
 
-Plain definitions by the ONNX specification, none of them Thaw's. Integer tensors (shapes, indices) are torch tensors too.
+The definitions follow the ONNX specification and share nothing with Thaw. Integer tensors (shapes, indices) are torch tensors too.
 """
 
 import numpy as np

@@ -14,7 +14,7 @@ def pad_spatial(x, pads, value=0.0):
 
 
 def explicit_pads(x, kernel, strides, dilations, pads, auto_pad, ceil_mode=0) -> list[int]:
-    """ONNX's padding, which may be lopsided, with `auto_pad` and `ceil_mode` turned into numbers."""
+    """ONNX's padding, which may be asymmetric, with `auto_pad` and `ceil_mode` turned into numbers."""
     rank = len(kernel)
     pads = list(pads or [0] * (2 * rank))
     reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilations)]

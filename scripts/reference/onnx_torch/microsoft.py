@@ -1,4 +1,4 @@
-"""Operators of the domain com.microsoft, as ONNX Runtime's optimizer writes them; definitions by its ContribOperators.md."""
+"""Operators of the domain com.microsoft, as ONNX Runtime's optimizer writes them, defined as in its ContribOperators.md."""
 
 import math
 
@@ -92,7 +92,7 @@ def attend(q, k, v, heads: int, bias, scale: float):
 def attention(x, weights, bias=None, mask=None, past=None, scores=None, num_heads=1, mask_filter_value=-10000.0, scale=0.0, unidirectional=0):
     if past is not None or unidirectional:
         raise NotImplementedError("Attention with a past or in one direction")
-    if mask is not None and mask.dim() == 1:  # numbers of positions that count
+    if mask is not None and mask.dim() == 1:  # the number of valid positions
         mask = torch.arange(x.shape[1]) < mask[:, None]
     projected = x @ weights if bias is None else x @ weights + bias
     terms = [] if mask is None else [((1 - mask.to(x.dtype)) * mask_filter_value)[:, None, None, :]]

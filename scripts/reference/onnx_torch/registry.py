@@ -1,4 +1,4 @@
-"""Operators by name, each a function of its inputs (None where one is left out) and its attributes."""
+"""Operators by name, each a function of its inputs (None if omitted) and its attributes."""
 
 import torch
 

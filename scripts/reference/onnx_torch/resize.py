@@ -1,4 +1,4 @@
-"""Resize: along each axis the product with a matrix of interpolation weights."""
+"""Resize: along each axis, a product with a matrix of interpolation weights."""
 
 import math
 
@@ -8,7 +8,7 @@ from onnx_torch.registry import integers, operator
 
 
 def coordinate(i: int, mode: str, scale: float, size: int, length: int) -> float:
-    """Where position i of the result lies in the original, whose length the result's is `size / length` times."""
+    """The position of the result's i in the original; `length` is the original's size, `size` the result's."""
     if mode == "asymmetric":
         return i / scale
     if mode == "align_corners":

@@ -1,4 +1,4 @@
-"""What a network of the zoo is: how it is built and exported, and what it is given."""
+"""Defines a network of the zoo: how to build and export it, and its inputs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,11 +11,11 @@ import exporters
 from generator import uniform
 
 CLASSES = 10
-EXPORT_BATCH = 2  # not the references', so that a batch frozen in the graph shows
+EXPORT_BATCH = 2  # differs from the references', to reveal a batch frozen in the graph
 INPUT_SEED = 100_000  # far from the tensors' seeds
 WIDEST = 1.7
 
-Entry = dict  # {name, shape, seed, low, high} for floats, {name, shape, values} for whole numbers
+Entry = dict  # {name, shape, seed, low, high} for floats, {name, shape, values} for integers
 
 
 def entry_value(entry: Entry) -> torch.Tensor:
@@ -40,12 +40,12 @@ class Images:
         return [self.exported_run(attempt)]
 
     def exported_run(self, attempt: int) -> list[Entry]:
-        """An input of the size that the export had."""
+        """An input of the export's size."""
         return [{"name": "input", "shape": [len(self.labels), *self.shape], "seed": INPUT_SEED + attempt, "low": -WIDEST, "high": WIDEST}]
 
 
 class Tokens:
-    """Padded sequences of two lengths, neither of them the one exported with."""
+    """Padded sequences of two lengths, neither of which is the export's."""
 
     labels = [1, 4, 7]
     exported = 8
@@ -115,9 +115,9 @@ class Features:
 
 @dataclass(frozen=True)
 class Task:
-    """What a network of the named source is given.
+    """The inputs and the margin for a network of the named source.
 
-    `margin`: how far gradients may be off when every weight is off by some roundings (see reference.py).
+    `margin`: the allowed error of gradients if every weight is off by some roundings (see reference.py).
     """
 
     source: str
@@ -128,13 +128,13 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Family(Task):
-    """A module without pretrained weights, which families.py exports in every way of exporters.EVERY."""
+    """A module without pretrained weights, which families.py exports in all ways of exporters.EVERY."""
 
     build: Callable[[], nn.Module]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network(Family):
-    """A module in one way of exporting it."""
+    """A module with one way to export it."""
 
     export: Callable[[nn.Module, Images | Tokens], onnx.ModelProto] = exporters.torchscript

@@ -1,4 +1,4 @@
-"""Families written here: what is common in other people's code and in no library of models."""
+"""Families written here: common in users' code, but in no model library."""
 
 import torch
 from torch import nn
@@ -11,7 +11,7 @@ VOCABULARY = 50
 
 
 class WeightNorm(nn.Module):
-    """Convolutions whose weights are a direction and a length."""
+    """Convolutions with weight normalization: a direction and a length."""
 
     def __init__(self):
         super().__init__()
@@ -44,7 +44,7 @@ class FeatureTransformer(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """Embedded words through a recurrent network in both directions."""
+    """Word embeddings, followed by a bidirectional recurrent network."""
 
     def __init__(self, kind: type):
         super().__init__()

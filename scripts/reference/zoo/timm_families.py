@@ -1,4 +1,4 @@
-"""Families of timm, in small where theirs is large."""
+"""Families of timm; large ones are scaled down."""
 
 from functools import partial
 
@@ -17,12 +17,12 @@ def family(name: str, size: int = 64, **options) -> Family:
 
 
 def of(make, size: int = 64, **options) -> Family:
-    """The same from a model's class, where the function of the registered name fixes what would make it small."""
+    """The same from a model's class, for names whose function does not allow a small size."""
     return Family("timm", Images(size), build=lambda: make(num_classes=CLASSES, **options))
 
 
 PATCHES = dict(img_size=32, patch_size=8, embed_dim=32, depth=2, num_heads=2)
-"""Of a vision transformer."""
+"""The sizes of a vision transformer."""
 
 CONVOLUTIONAL: dict[str, Family] = {
     "mobileone": family("mobileone_s0"),

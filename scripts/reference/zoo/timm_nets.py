@@ -1,4 +1,4 @@
-"""Networks of timm, in small where theirs is large."""
+"""Networks of timm; large ones are scaled down."""
 
 import timm
 from timm.models import beit, efficientnet, ghostnet, mobilenetv3, swin_transformer, vision_transformer
@@ -21,7 +21,7 @@ def mobilenet_v4_conv() -> nn.Module:
 
 
 def mobilenet_v4_hybrid() -> nn.Module:
-    """MobileNetV4 with attention whose keys and values all heads share."""
+    """MobileNetV4 with multi-query attention: all heads share keys and values."""
     return mobilenetv3._gen_mobilenet_v4("mobilenetv4_hybrid_medium_075", 0.25, num_classes=CLASSES)
 
 

@@ -1,4 +1,4 @@
-"""torchvision's convolutional networks, in small where theirs is large."""
+"""torchvision's convolutional networks; large ones are scaled down."""
 
 from functools import partial
 
@@ -23,7 +23,7 @@ def vgg11() -> nn.Module:
 
 
 def resnext() -> nn.Module:
-    """ResNeXt's bottleneck with 8 groups of 8, two blocks a stage."""
+    """ResNeXt's bottleneck with 8 groups of 8, two blocks per stage."""
     return zoo.ResNet(zoo.resnet.Bottleneck, [2, 2, 2, 2], num_classes=CLASSES, groups=8, width_per_group=8)
 
 
@@ -85,11 +85,11 @@ WITH_BATCH_NORM = {
     "regnet_y_400mf": lambda: zoo.regnet_y_400mf(num_classes=CLASSES),
     "mobilenet_v3_large": lambda: zoo.mobilenet_v3_large(num_classes=CLASSES),
 }
-WITHOUT_MARGIN = {"densenet121"}  # so many corners that none of a hundred inputs is far from all
+WITHOUT_MARGIN = {"densenet121"}  # has so many corners that none of a hundred inputs is far from all of them
 
 
 def folded(build):
-    """The same network without the batch norms that directly follow a convolution, whose names stay."""
+    """The same network without the batch norms that directly follow a convolution; the convolutions keep their names."""
     def fold() -> nn.Module:
         graph_module = fx.symbolic_trace(build().eval())
         modules = dict(graph_module.named_modules())

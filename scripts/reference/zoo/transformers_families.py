@@ -1,4 +1,4 @@
-"""Families of Hugging Face transformers in small: text encoders and decoders with dynamic batch and sequence, vision models."""
+"""Small versions of families of Hugging Face transformers: text encoders and decoders with dynamic batch and sequence, vision models."""
 
 import transformers as tf
 from torch import nn
@@ -13,7 +13,7 @@ SEGMENTED = Tokens(VOCABULARY, "input_ids", "attention_mask", "token_type_ids")
 
 
 class Called(nn.Module):
-    """A model that takes its inputs by name and gives the named part of its result."""
+    """A model that takes its inputs by name and returns the named part of its result."""
 
     def __init__(self, model: nn.Module, names: list[str], part: str):
         super().__init__()
@@ -32,7 +32,7 @@ def family(model: str, config: str, inputs, part: str = "logits", names: list[st
 
 
 def text(stem: str, inputs=SEGMENTED, kind: str = "ForSequenceClassification", part: str = "logits", **options) -> Family:
-    """A text model with its classification head, of the names that most of them have."""
+    """A text model with its classification head, with the names that most of them use."""
     return family(f"{stem}{kind}", f"{stem}Config", inputs, part, **(WORDS | SIZES | options))
 
 
@@ -51,7 +51,7 @@ def decoder(stem: str, kind: str = "Model", part: str = STATES, inputs=TEXT, **o
 
 
 ROTARY = SIZES | dict(max_position_embeddings=32)
-"""Of decoders with rotary positions, of which most have fewer key heads than query heads."""
+"""The sizes of decoders with rotary positions; most have fewer key heads than query heads."""
 GPT2 = dict(n_embd=32, n_layer=2, n_head=2, n_positions=32)
 T5 = dict(d_model=32, d_kv=16, d_ff=64, num_layers=2, num_heads=2)
 BART = dict(

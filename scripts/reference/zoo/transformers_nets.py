@@ -1,4 +1,4 @@
-"""Networks of Hugging Face transformers in small: text encoders with dynamic batch and sequence, and towers for images."""
+"""Small versions of networks of Hugging Face transformers: text encoders with dynamic batch and sequence, and towers for images."""
 
 import transformers
 from torch import nn
@@ -14,7 +14,7 @@ PLAIN_TEXT = Tokens(VOCABULARY, "input_ids", "attention_mask")
 
 
 class TextScores(nn.Module):
-    """The scores alone of a model with a classification head."""
+    """Only the scores of a model with a classification head."""
 
     def __init__(self, model: nn.Module):
         super().__init__()
@@ -35,7 +35,7 @@ class ImageScores(nn.Module):
 
 
 class SentenceScores(nn.Module):
-    """A sentence encoder's embedding (the mean over what is no padding, of length one) and a linear head on it."""
+    """A sentence encoder's embedding (the mean over all tokens but padding, normalized to length one) and a linear head on it."""
 
     def __init__(self, model: nn.Module, features: int):
         super().__init__()
@@ -85,7 +85,7 @@ def vit() -> nn.Module:
 
 
 def dinov2() -> nn.Module:
-    """With position embeddings for another size of image than it is given, so that they are interpolated."""
+    """With position embeddings for another image size than its input's, so that they are interpolated."""
     config = transformers.Dinov2Config(image_size=48, patch_size=8, num_labels=CLASSES, mlp_ratio=2, **{k: v for k, v in SIZES.items() if k != "intermediate_size"})
     return ImageScores(transformers.Dinov2ForImageClassification(config))
 
