@@ -4,8 +4,7 @@
  *     npx tsx scripts/browser-training.ts MODEL DATA [--settings JSON] [--device cpu|webgpu] [--threads N] [--png]
  *
  * MODEL is a folder with onnx/model.onnx and preprocessor_config.json, DATA has train and val with class folders. With --png, both sides
- * get the
- * images as PNG in the size that the model's images are resized to, so that decoders make no difference.
+ * get the images as PNG in the size that the model's images are resized to, so that decoders make no difference.
  */
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,7 +1,6 @@
 /**
  * Prints the share of lines that a command reached, by folder of `src`, after `npx c8 --all --reporter json-summary --include 'src/**'
- * --exclude
- * 'src/**\/generated/**' COMMAND`: `npx tsx scripts/coverage.ts`.
+ * --exclude 'src/**\/generated/**' COMMAND`: `npx tsx scripts/coverage.ts`.
  */
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';

@@ -14,8 +14,7 @@ export interface ModelResult {
 
 /**
  * One row per contender, one column per case: milliseconds, the ratio to the reference, peak memory, and a mark for disturbed results. A
- * second
- * table has the CPU time, which is more reliable if the machine was busy.
+ * second table has the CPU time, which is more reliable if the machine was busy.
  */
 export function modelTable({ machine, command, cases }: ModelResult, contenders: readonly string[]): string {
   const selections = Object.keys(cases);

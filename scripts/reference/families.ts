@@ -1,13 +1,11 @@
 /**
  * Checks Thaw on every export that families.py wrote into a folder: the parameters that `thaw artifacts --trainable all` trains against
- * those that
- * PyTorch trains, and each gradient against PyTorch's in float64.
+ * those that PyTorch trains, and each gradient against PyTorch's in float64.
  *
  *     npx tsx scripts/reference/families.ts FOLDER [NAME…] [--rest] [--all] [--page]
  *
  * A NAME is a family or an export (bert, bert-raw), and may have stars. `--rest` skips the exports that were equal before. `--all` lists
- * every
- * difference. `--page` writes the results of all families, which FOLDER/results.json keeps, into docs/networks.md.
+ * every difference. `--page` writes the results of all families, which FOLDER/results.json keeps, into docs/networks.md.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

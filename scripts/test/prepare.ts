@@ -1,7 +1,6 @@
 /**
  * Finds or installs the programs that tests need in addition to Node; `npm test` runs this first. It fails without Chromium. Without
- * Firefox or
- * Flower, the tests' summary names the tests that did not run.
+ * Firefox or Flower, the tests' summary names the tests that did not run.
  */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';

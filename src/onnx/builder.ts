@@ -179,8 +179,7 @@ export class GraphBuilder extends ShapeBuilder {
     const lead = x.shape.length - shape.length;
     const over = x.shape.map((d, i) => (i < lead || (shape[i - lead] === 1 && d !== 1) ? i : -1)).filter((i) => i >= 0);
     // A sum over several axes at once takes ONNX Runtime twice as long, or ten times if the axes are apart. Summing the last axes together
-    // is fast,
-    // because their elements are contiguous.
+    // is fast, because their elements are contiguous.
     const kept = x.shape.findLastIndex((d, i) => d !== 1 && !over.includes(i));
     const last = over.some((i) => i > kept) ? x.shape.map((_, i) => i).slice(kept + 1) : [];
     const groups = [...over.filter((i) => i < kept).map((i) => [i]), last];

@@ -13,8 +13,8 @@ const MOST_ELEMENTS = 2 ** 27;
 
 /**
  * Checks that names exist and each stands for one value, that every value is computed before it is read, that attributes of standard
- * operators
- * have the kinds that ONNX defines, and that inputs have possible sizes. ONNX Runtime checks that every value that is read exists.
+ * operators have the kinds that ONNX defines, and that inputs have possible sizes. ONNX Runtime checks that every value that is read
+ * exists.
  *
  * @throws ThawError `bad-model` with the first violation
  */
@@ -123,4 +123,4 @@ const describe = ({ op, name, outputs }: Node): string =>
   `${op} node "${name || outputs.find((one) => one !== '') || ''}"`;
 
 const wrong = (message: string): ThawError =>
-  new ThawError('bad-model', message, 'The model is damaged, or was put together wrongly: export it again');
+  new ThawError('bad-model', message, 'The model is damaged, or was built incorrectly: export it again');

@@ -247,7 +247,7 @@ class GraphReader {
 }
 
 const twice = (what: string): ThawError =>
-  new ThawError('bad-model', `two ${what}`, 'The model is damaged, or was put together wrongly: export it again');
+  new ThawError('bad-model', `two ${what}`, 'The model is damaged, or was built incorrectly: export it again');
 
 function strings(proto: onnx.TensorProto.$Properties, shape: readonly number[]): Tensor {
   const data = (proto.string_data ?? []).map(text);

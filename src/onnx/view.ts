@@ -23,8 +23,7 @@ interface Knowledge {
 
 /**
  * A graph, indexed by its values: the node that computes each, and the nodes that read it. A view belongs to one graph, which must not
- * change
- * while the view is in use: a pass creates a new graph, and the next pass a new view. Each index is built on first use.
+ * change while the view is in use: a pass creates a new graph, and the next pass a new view. Each index is built on first use.
  */
 export class GraphView {
   readonly nodes: readonly Node[];

@@ -31,8 +31,7 @@ export type InputGradient = () => Value;
 
 /**
  * One entry per input. `zero`: the derivative is zero by nature, or another input's gradient includes it. undefined (or a shorter list):
- * the
- * input takes no gradient, and the pass refuses a node that needs one there.
+ * the input takes no gradient, and the pass refuses a node that needs one there.
  */
 export type Rule = (context: RuleContext) => readonly (InputGradient | 'zero' | undefined)[];
 

@@ -14,7 +14,7 @@ export class UnsupportedOperator extends ThawError {
     super(
       'unsupported-operator',
       `${operatorName(node)} node "${labelOf(node)}" cannot be differentiated: ${why}`,
-      'Freeze the layers before it (`thaw inspect` shows what can be trained)',
+      'Freeze the layers before it (`thaw inspect` shows the layers that can be trained)',
       options,
     );
   }

@@ -3,8 +3,7 @@ import { family, type Lowering } from './lowering.ts';
 
 /**
  * x, unchanged, through an operator that copies nothing and needs the trigger: a `Reshape` to x's own shape. The first axis is read from
- * the
- * trigger if both have the same; otherwise it is x's own plus zero times the trigger's.
+ * the trigger if both have the same; otherwise it is x's own plus zero times the trigger's.
  */
 export function bindLate<S extends Shape>(b: GraphBuilder, x: Value<S>, trigger: Value): Value<S> {
   const [batch, ...rest] = x.shape;

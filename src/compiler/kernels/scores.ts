@@ -25,7 +25,7 @@ const STEPS = [
 ];
 
 /**
- * Merges scales and transposes of known numbers into products of stacks of matrices, such as attention's q/√s·(k/√s)ᵀ, by the node of each
+ * Merges scaling by known numbers and transposes into products of stacks of matrices, such as attention's q/√s·(k/√s)ᵀ, by the node of each
  * product. So no scaled or transposed copies are computed, or kept for the gradient.
  *
  * @param free whether a node may be replaced

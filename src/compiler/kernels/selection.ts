@@ -22,7 +22,7 @@ interface Selection {
 }
 
 /**
- * How a node computes one position of its result: for each input, the axes on which it needs one position only, or none if it needs all.
+ * How a node computes one position of its result: for each input, the axis on which it needs a single position; undefined if it needs all.
  */
 interface Narrowing {
   readonly axes: readonly (number | undefined)[];
@@ -37,10 +37,9 @@ export interface TypedGraph {
 }
 
 /**
- * Computes the parts of a sequence that are read, and no others. After the last attention of an encoder whose head reads the first
- * token, projections, normalizations and a perceptron would process all other tokens in vain, forward and backward. The `Gather` of that
- * token
- * is moved ahead of them.
+ * Computes the parts of a sequence that are read, and no others. After the last attention of an encoder whose head reads the first token,
+ * projections, normalizations and a perceptron would process all other tokens in vain, forward and backward. The `Gather` of that token is
+ * moved ahead of them.
  *
  * @param named values that are read by their names, in addition to the graph's outputs
  * @param free whether a node may be replaced
@@ -116,7 +115,7 @@ class Demands {
       : undefined;
   }
 
-  /** Selections that other nodes than `Gather` read from a value that is computed whole. */
+  /** Selections for nodes without a `Gather` of their own, from a value that is computed whole. */
   gathersOf(name: string): Selection[] {
     return [...(this.selected.get(name)?.values() ?? [])].flatMap((one) => (one.gathered ? [one.selection] : []));
   }

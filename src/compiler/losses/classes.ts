@@ -1,7 +1,6 @@
 /**
  * Scores of classes, `[N, C]`, `[N, C, d…]` or `[N, d…, C]`. Each combination of the other indices is a place with a label: a sample, a
- * pixel
- * or a token.
+ * pixel or a token.
  */
 import { ThawError } from '../../errors.ts';
 import { elementCount, type GraphBuilder, isStatic, type Shape, tensor, type Value } from '../../onnx/index.ts';

@@ -30,8 +30,7 @@ function orthogonalized(b: GraphBuilder, matrix: Value<readonly [number, number]
 
 /**
  * Scales the learning rate by a matrix's shape: `original` keeps the spectral norm of updates constant, `match_rms_adamw` gives them the
- * root
- * mean square of AdamW's, so that one rate serves both (Liu et al., "Muon is scalable for LLM training", 2025).
+ * root mean square of AdamW's, so that one rate serves both (Liu et al., "Muon is scalable for LLM training", 2025).
  */
 const ADJUST = {
   original: (rows: number, columns: number) => Math.sqrt(Math.max(1, rows / columns)),

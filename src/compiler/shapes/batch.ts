@@ -27,9 +27,8 @@ export interface FreedModel {
 
 /**
  * Makes a fixed batch free. Often only the file's declaration is fixed. If not, `Reshape` targets that begin with the batch are rewritten,
- * and
- * constants that are joined to a batch of one (a vision transformer's class token) are repeated for each sample. The result is checked: in
- * a batch of two, each sample must have the outputs that the original model computes for it.
+ * and constants that are joined to a batch of one (a vision transformer's class token) are repeated for each sample. The result is checked:
+ * in a batch of two, each sample must have the outputs that the original model computes for it.
  *
  * @throws ThawError `bad-model` if the model computes something else, or does not run, with another batch
  */
@@ -194,7 +193,7 @@ function compare(alone: readonly Outputs[], together: Outputs): void {
       expected.length !== actual.length ||
       expected.some((v, i) => !(Math.abs(v - actual[i]) <= TOLERANCE * scale))
     ) {
-      throw new ThawError('bad-model', `its output "${name}" for a sample depends on what else is in the batch`);
+      throw new ThawError('bad-model', `its output "${name}" for a sample depends on the other samples in the batch`);
     }
   }
 }

@@ -26,7 +26,7 @@ function checkTrainable(trainable: ReadonlySet<string>, initializers: ReadonlyMa
       type
         ? `parameter "${name}" is ${type}, and only float32 parameters train`
         : `the model has no parameter "${name}"`,
-      'See `thaw inspect` for the names of what can be trained',
+      'See `thaw inspect` for the names of trainable parameters',
     );
   }
 }
@@ -46,7 +46,7 @@ function checkNames(initializers: ReadonlyMap<string, Tensor>, values: Inference
   if (taken === undefined) return;
   throw new ThawError(
     'bad-model',
-    `the model has a value called "${taken}", a name that training gives to a value of its own`,
+    `the model has a value called "${taken}", a name that training needs for its own value`,
     'Rename it in the model',
   );
 }

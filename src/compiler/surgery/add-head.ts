@@ -143,13 +143,13 @@ const node = (
   name = output,
 ): Node => makeNode(op, inputs, [output], attributes, { name });
 
-/** The graph without another value that has the output's name. */
+/** Refuses a graph in which another value has the output's name. */
 function renamed(graph: Graph): Graph {
   const taken = new GraphView(graph).producer(OUTPUT);
   if (!taken) return graph;
   throw new ThawError(
     'bad-model',
-    `"${labelOf(taken)}" gives logits that no classifier computes`,
+    `"${labelOf(taken)}" computes logits, but not by a classifier that Thaw recognizes`,
     'Export the encoder alone (in Optimum, --task feature-extraction)',
   );
 }

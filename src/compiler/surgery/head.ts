@@ -76,7 +76,7 @@ export function findHead(model: Model, options: { readonly name?: string } = {})
   const others = outputs.length > 1 ? `; or choose another output with --output: ${outputs.join(', ')}` : '';
   const hint = candidates.length
     ? `Name it with --head: ${candidates.join(', ')}${others}`
-    : 'A classifier ends in a Gemm, MatMul or 1x1 Conv with constant weights; thaw inspect shows what this model has';
+    : 'A classifier ends in a Gemm, MatMul or 1x1 Conv with constant weights; thaw inspect lists the layers of this model';
   throw new ThawError(
     'bad-model',
     `${why} "${model.graph.outputs[0]?.name}"`.replace(/called .*$/, `called "${name}"`),

@@ -17,8 +17,7 @@ import { isTail } from './tail.ts';
 
 /**
  * `weight`: of a layer that mixes (convolution, product, embedding), with its bias. `affine`: scales, offsets, tokens that adjust the
- * results
- * of layers. `statistic`: running mean and variance, which gradients do not change.
+ * results of layers. `statistic`: running mean and variance, which gradients do not change.
  */
 export type Role = 'weight' | 'affine' | 'statistic';
 

@@ -36,7 +36,7 @@ export function residualsOf(graph: Graph): Residual[] {
  */
 const LONGEST = 1000;
 
-/** Marks the value that a node comes before. */
+/** The values that a node comes before, as bits. */
 const FIRST = 1;
 const SECOND = 2;
 const BOTH = 3;

@@ -16,8 +16,8 @@ export interface Obstacle {
 }
 
 /**
- * All nodes without a gradient between an output and the groups' parameters, nearest to the output first.
- * It differentiates the network to find them, so cases that a rule does not cover are included; it runs nothing.
+ * All nodes without a gradient between an output and the groups' parameters, nearest to the output first. It differentiates the network to
+ * find them, so cases that a rule does not cover are included; it runs nothing.
  */
 export function obstaclesOf(network: Inference, groups: readonly LayerGroup[], output: string): Obstacle[] {
   const { initializers } = network.model.graph;

@@ -42,11 +42,11 @@ export const fusedAttention: Rules = {
     const { b, inputs, outputs, reached, attributes, refuse, composed } = context;
     const { num_heads: heads, do_rotary = 0, qkv_hidden_sizes } = attributes;
     const [, weights, , mask, past] = inputs;
-    if (past || reached[1]) refuse('past keys and values');
-    if (do_rotary) refuse('rotary embeddings');
+    if (past || reached[1]) refuse('it has past keys and values');
+    if (do_rotary) refuse('it has rotary embeddings');
     const isCounted = mask?.shape.length === 1 && mask.shape[0] === inputs[0].shape[0];
     if (mask && !isCounted && mask.shape.length !== 2 && mask.shape.length !== 3)
-      refuse('a mask with starts, or of four axes');
+      refuse('its mask has start positions or four axes');
     const widths: number[] = qkv_hidden_sizes?.map(Number) ?? Array(3).fill(staticSize(weights, 1) / 3);
     return composed(([x, w, bias, , , scores]) => {
       const product = b.matmul(x, w);
@@ -63,10 +63,10 @@ export const fusedAttention: Rules = {
     const { b, inputs, outputs, reached, attributes, refuse, composed } = context;
     const [query, key, value, , mask, , ...past] = inputs;
     const { num_heads: heads } = attributes;
-    if (!key || !value) refuse('queries, keys and values packed together');
-    if (past.some((x) => x !== undefined)) refuse('past keys and values');
+    if (!key || !value) refuse('its queries, keys and values are packed together');
+    if (past.some((x) => x !== undefined)) refuse('it has past keys and values');
     if (reached[3]) refuse('its scores are used as a result');
-    if (mask?.shape.length === 1 && mask.shape[0] !== query.shape[0]) refuse('a mask with starts');
+    if (mask?.shape.length === 1 && mask.shape[0] !== query.shape[0]) refuse('its mask has start positions');
     return composed(([x, y, z, bias, , scores]) => {
       const width = bias && staticSize(query, 2);
       const shifts = bias ? parts(b, bias, [width, width, staticSize(bias, 0) - 2 * width]) : [];
@@ -86,9 +86,9 @@ export const fusedAttention: Rules = {
     const { num_heads: heads, kv_num_heads: groups, do_rotary = 0, rotary_interleaved = 0 } = attributes;
     const { local_window_size: window = -1, softcap = 0, smooth_softmax = 0, scale } = attributes;
     const [query, key, , pastKey, pastValue, , , , , , , ...rest] = inputs;
-    if (pastKey || pastValue) refuse('past keys and values');
+    if (pastKey || pastValue) refuse('it has past keys and values');
     if (reached[3]) refuse('its scores are used as a result');
-    if (smooth_softmax || rest.some((x) => x !== undefined)) refuse('a sink, a norm or a cache of whole numbers');
+    if (smooth_softmax || rest.some((x) => x !== undefined)) refuse('it has a sink, a norm or a quantized cache');
     return composed(([x, y, z, , , , , cosines, sines, ids, scores]) => {
       const features = staticSize(query, 2) / (key ? heads : heads + 2 * groups);
       const packed = [heads, groups, groups].map((count) => count * features);

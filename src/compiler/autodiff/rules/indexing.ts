@@ -39,7 +39,7 @@ function scattered(
       return [() => b.mul(share, kept), undefined, () => b.mul(gather(share), taken)];
     }
     default:
-      return refuse(`reduction ${reduction}`);
+      return refuse(`it has the reduction ${reduction}`);
   }
 }
 

@@ -17,7 +17,7 @@ function beforeActivation(context: RuleContext, parameters: readonly number[]): 
   const [alpha, beta] = parameters;
   if (activation === '') return dy[0];
   if (!['Relu', 'LeakyRelu', 'Sigmoid', 'Tanh', 'HardSigmoid', 'Clip'].includes(activation))
-    refuse(`activation ${activation}`);
+    refuse(`it has the activation ${activation}`);
   if (activation === 'Tanh') return b.mul(dy[0], b.sub(1, b.square(outputs[0])));
   const bounds = activation === 'Clip' ? [b.scalar(alpha, dy[0].type), b.scalar(beta, dy[0].type)] : [];
   const [gradient] = activations[activation]({
@@ -52,8 +52,8 @@ const skipNormalization =
 // y = α·op(a)·op(b)          ∂a = α·∂y·op(b)ᵀ, ∂b = α·op(a)ᵀ·∂y; a transposed operand has a transposed gradient
 const fusedProduct: Rule = ({ b, inputs: [x, w], dy: [dy], attributes, refuse }) => {
   const { transA = 0, transB = 0, alpha = 1, transBatchA = 0, transBatchB = 0 } = attributes;
-  if (transBatchA || transBatchB) refuse('transBatchA and transBatchB');
-  if (x.shape.length < 2 || w.shape.length < 2) refuse('a vector as an operand');
+  if (transBatchA || transBatchB) refuse('it has transBatchA or transBatchB');
+  if (x.shape.length < 2 || w.shape.length < 2) refuse('one of its operands is a vector');
   return [
     () =>
       transA
@@ -169,7 +169,7 @@ export const microsoft: Rules = {
   // y = act(w ∗ x + c) per channel along the last axis, causal; the elements before x are those of the state, or zeros
   CausalConvWithState: ({ b, inputs: [input, weights], outputs, attributes, refuse, composed }) => {
     const { activation = 'none', ndim = 1 } = attributes;
-    if (ndim !== 1) refuse('more than one axis');
+    if (ndim !== 1) refuse('it has more than one axis');
     const sizes: Shape = [...weights.shape.slice(2, 3), ...input.shape.slice(1, 3)];
     if (!isStatic(sizes)) return refuse('its length is not fixed');
     const [size, group, steps] = sizes;

@@ -55,13 +55,13 @@ export const padding: Rules = {
     const given = constant(pads);
     const sides = (i: number) => [given[along.indexOf(i)], given[along.length + along.indexOf(i)]] as const;
     const moved = along.filter((i) => sides(i).some((p) => p !== 0));
-    if (moved.some((i) => sides(i).some((p) => p < 0))) refuse(`negative pads of mode ${mode}`);
+    if (moved.some((i) => sides(i).some((p) => p < 0))) refuse(`it has negative pads in mode ${mode}`);
     for (const i of moved) {
       const size = x.shape[i];
       // ONNX Runtime itself refuses to reflect more elements than there are. Pads that wrap around several times need another formula.
       if (typeof size !== 'number' && mode === 'wrap') refuse('it wraps around an axis of unknown size');
       if (typeof size === 'number' && Math.max(...sides(i)) > size && mode !== 'edge')
-        refuse(`pads of mode ${mode} that are wider than the axis`);
+        refuse(`its pads are wider than the axis, in mode ${mode}`);
     }
     // Axis by axis: an axis that is not folded yet still has the length of ∂y.
     return [() => moved.reduce((gradient, i) => foldMargins(b, gradient, { at: i, sides: sides(i), x, mode }), dy)];

@@ -12,7 +12,7 @@ const RANGES: Readonly<Partial<Record<DataType, readonly [number, number]>>> = {
 
 /** The scale as numbers (one in total, or one per slice of `x` along the axis), and the shape in which they broadcast to `x`. */
 function scaleOf({ inputs: [, scale], attributes, constant, refuse }: RuleContext, x: Value) {
-  if (attributes.block_size) refuse('its scales are those of blocks');
+  if (attributes.block_size) refuse('it has a scale for each block');
   const values = constant(scale);
   const along = axis(attributes.axis ?? 1, x.shape.length);
   return { values, shape: x.shape.map((_, i) => (values.length > 1 && i === along ? values.length : 1)) };

@@ -159,7 +159,7 @@ function stepByStep(context: RuleContext, step: Step, states: number, defaults: 
   const { b, attributes, refuse } = context;
   const { hidden_size: hidden, direction = 'forward' } = attributes;
   const names: string[] = attributes.activations ?? [...defaults, ...defaults];
-  if (names.some((name) => !Object.hasOwn(ACTIVATIONS, name))) refuse(`activations ${names}`);
+  if (names.some((name) => !Object.hasOwn(ACTIVATIONS, name))) refuse(`it has the activations ${names}`);
   const activations = activationsOf(b, names, attributes);
   return (inputs: readonly Value[]): Value[] => {
     const [x, weights, recurrent, bias, lengths, ...rest] = inputs;
@@ -218,7 +218,7 @@ const recurrent =
   (step: Step, states: number, defaults: readonly string[]): Rule =>
   (context) => {
     const { attributes, refuse, composed } = context;
-    if (attributes.layout) refuse('attribute layout');
+    if (attributes.layout) refuse('it has the attribute layout');
     return composed(stepByStep(context, step, states, defaults));
   };
 

@@ -56,7 +56,7 @@ const rotary =
   (context: RuleContext) => {
     const { b, node, inputs, outputs, dy, attributes, refuse, composed } = context;
     const { interleaved = 0, num_heads = 0, is_packed_batching = 0, scale = 1 } = attributes;
-    if (is_packed_batching || scale !== 1) refuse('packed batches and a scale');
+    if (is_packed_batching || scale !== 1) refuse('it has packed batches or a scale');
     const byFormula = composed((copies) => {
       const [x, cos, sin, ids] = order(copies);
       const apart = split(context, x, num_heads || staticSize(x, -1) / (2 * staticSize(cos, -1)));

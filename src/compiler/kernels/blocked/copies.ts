@@ -23,7 +23,7 @@ export function copied(
   const [rows, columns] = steps.map(({ stride, shift, length, out }) => {
     const begin = Math.max(0, -shift);
     const place = Math.max(0, shift);
-    // Long enough for pads at the end that are not negative.
+    // The kernel is long enough that the pads at the end are not negative.
     const unpadded = length + begin - (out - 1) * stride;
     const kernel = Math.max(place + 1, unpadded - stride + 1);
     return { begin, place, kernel, end: Math.max(0, kernel - unpadded) };

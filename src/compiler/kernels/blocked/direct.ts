@@ -24,8 +24,7 @@ interface GroupedMap {
 
 /**
  * Whether ∂w is written as a convolution in which ∂y is the filter. If the taps' columns were more than one pixel apart, the columns
- * between
- * them would have to be skipped.
+ * between them would have to be skipped.
  */
 export const suitsDirect = ({ group, dilations }: Geometry): boolean => group === 1 && dilations[1] === 1;
 
@@ -61,8 +60,7 @@ function gradientOf(region: Region, sizes: Sizes, x: MapValue, dy: MapValue): Ta
 
 /**
  * The exchanged form, for a stride of 1: ∂w[o, c, r, s] = Σ ∂y[o, i − r, j − s]·x[c, i, j] is a convolution of ∂y with x as the filter. It
- * is
- * faster if ∂y has too few channels to fill the blocks that ONNX Runtime processes together.
+ * is faster if ∂y has too few channels to fill the blocks that ONNX Runtime processes together.
  */
 function mirrored({ size }: Region, sizes: Sizes): Sizes | undefined {
   const { filters, channels, kernel, dilations, begins, ends, spatial, out } = sizes;
@@ -106,10 +104,8 @@ function inStandardOrder({ b }: Region, { filters, channels, kernel }: Sizes, bl
 
 /**
  * ∂w[o, c, r, s] = Σ ∂y[o, i, j]·x[c, σi + r, σj + s] is a convolution of each of x's channels with ∂y, dilated by the strides σ. ONNX
- * Runtime
- * reads maps of few channels in the standard order, so a map of one channel and W·B columns has the bytes of a block of x, with B columns
- * for
- * each pixel. Filters over a single channel have the order of ∂y in blocks. So nothing is moved, and there is no im2col.
+ * Runtime reads maps of few channels in the standard order, so a map of one channel and W·B columns has the bytes of a block of x, with B
+ * columns for each pixel. Filters over a single channel have the order of ∂y in blocks. So nothing is moved, and there is no im2col.
  */
 function blocksOf(region: Region, sizes: Sizes, x: GroupedMap, dy: MapValue): Taps {
   const { b, size } = region;
