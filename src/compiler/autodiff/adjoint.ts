@@ -7,7 +7,7 @@ import { float, type GraphBuilder, type SpatialAttributes, sameShape, type Value
  */
 export const ADJOINT_DOMAIN = 'thaw';
 
-/** Attributes of `Conv`, with pads written out. */
+/** Attributes of `Conv`, with explicit pads. */
 export interface ConvolutionAttributes extends SpatialAttributes {
   readonly group: number;
   readonly strides: readonly number[];
@@ -37,7 +37,7 @@ export const convWeightGradient = (b: GraphBuilder, x: Value, dy: Value, w: Valu
 export const channelSum = (b: GraphBuilder, dy: Value): Value =>
   b.emit('ChannelSum', [dy], [{ type: dy.type, shape: [dy.shape[1]] }], {}, { domain: ADJOINT_DOMAIN })[0];
 
-/** ∂x of y = maxpool(x): ∂y goes to the first greatest element of each window. */
+/** ∂x of y = maxpool(x): ∂y goes to the first maximum of each window. */
 export const maxPoolGradient = (
   b: GraphBuilder,
   dy: Value,

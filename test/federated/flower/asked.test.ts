@@ -65,7 +65,7 @@ describe('refuses in one line', () => {
     ['epochs that add up to an absurd one', { epochs: 1e300, 'server-round': 3n }, /metadata is damaged/],
     ['a fraction of an epoch', { epochs: 0.5, 'server-round': 2n }, /metadata is damaged/],
     ['metadata that is not strings', { state: '{"task":{"a":1}}' }, /metadata are not strings/],
-    ['metadata that is a list', { state: '[1]' }, /no strings|no state/],
+    ['metadata that is a list', { state: '[1]' }, /not strings|no state/],
     ['metadata that is text', { state: '"abc"' }, /not the state of a round/],
   ])('a state with %s', (_, changes, message) => {
     const { state } = asked(changes);
