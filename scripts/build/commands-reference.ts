@@ -57,6 +57,9 @@ export async function commandsReference(): Promise<string> {
     '',
     'Exit codes: 0 done; 2 an error that the user can fix, on one line; 1 a bug in Thaw; 130 interrupted, after saving.',
     '',
+    'With `--json`, a failure is also a JSON document, on the last line of stdout: `{ "type": "error", "code", "message", "hint" }`. `code` is that of a',
+    '`ThawError` (such as `bad-config` or `bad-data`), `stopped`, `ended` (the system ended the process) or `bug`.',
+    '',
     ...table(GLOBAL_FLAGS, 'every command'),
     ...(await allCommands()).flatMap(section),
   ]

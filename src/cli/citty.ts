@@ -13,7 +13,7 @@ export function cittyCommand({ name, summary, ...spec }: CommandSpec, host: Comm
     run({ rawArgs }) {
       const { json, ...given } = parseArguments({ name, summary, ...spec }, rawArgs);
       const terminal = new Terminal({ json, ...host });
-      const { signal, release } = interruptSignal(terminal, reportStopping);
+      const { signal, release } = interruptSignal(terminal, reportStopping, host.isUnread);
       end = () => {
         terminal.clear();
         release();

@@ -1,6 +1,10 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ThawError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
+import { quoted } from '../node/commands/paths.ts';
+import { isPath } from '../node/models/resolve.ts';
 import { type Flags, isRepeated, type Values, valuesOf } from './flags.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
@@ -28,6 +32,8 @@ export interface Positional {
   readonly optional?: boolean;
   /** Whether the config file can provide it. */
   readonly inConfig?: boolean;
+  /** Whether it is a model or a run, which comes before the data. */
+  readonly isModel?: boolean;
   /** Whether it takes all remaining arguments (last one only). */
   readonly many?: boolean;
 }
@@ -117,7 +123,27 @@ function checkPositionals(
   if (given.length > positionals.length && !positionals.at(-1)?.many) {
     throw refused(`thaw ${name} got an unexpected argument "${given[positionals.length]}"`, `See thaw ${name} --help`);
   }
+  checkOrder(name, positionals, given);
 }
+
+/** Recognizes data before the model: `thaw train IMAGES model.onnx`. */
+function checkOrder(
+  name: string,
+  positionals: readonly Positional[],
+  [first, second, ...rest]: readonly string[],
+): void {
+  if (!positionals[0]?.isModel || second === undefined || isModel(first) || !isModel(second)) return;
+  throw refused(
+    `the arguments are swapped: ${second} is a model, and ${first} is not`,
+    `Write thaw ${name} ${[second, first, ...rest].map(quoted).join(' ')}`,
+  );
+}
+
+/** Whether a path or a name is that of a model or of a run, without opening it. */
+const isModel = (given: string): boolean =>
+  !isPath(given) ||
+  /\.onnx$/i.test(given) ||
+  ['model.onnx', 'onnx/model.onnx', 'config.yaml'].some((file) => existsSync(join(given, file)));
 
 export const missingArguments = (command: string, positionals: readonly Pick<Positional, 'name'>[]): ThawError =>
   refused(

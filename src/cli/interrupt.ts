@@ -28,10 +28,12 @@ export function stopRequests(now = () => performance.now()): () => 'first' | 're
  * A signal that aborts at the first stop request, so that the job saves. The second request ends the process at once.
  *
  * @param stopping called at the first request
+ * @param isUnread whether nobody reads the output
  */
 export function interruptSignal(
   terminal: Terminal,
   stopping: () => void = () => {},
+  isUnread: () => boolean = () => false,
 ): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
   const request = stopRequests();
@@ -41,7 +43,7 @@ export function interruptSignal(
     if (which !== 'first') return;
     controller.abort();
     stopping();
-    terminal.print(terminal.colours.yellow('stopping … (press Ctrl-C again to end at once)'));
+    if (!isUnread()) terminal.print(terminal.colours.yellow('stopping … (press Ctrl-C again to end at once)'));
   };
   for (const name of STOP_SIGNALS) process.on(name, stop);
   return {

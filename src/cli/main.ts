@@ -2,7 +2,7 @@
 import nodeModule from 'node:module';
 import process from 'node:process';
 import { withoutSecrets } from '../secrets.ts';
-import { computes, runThaw } from './run.ts';
+import { asksForJson, computes, failureLine, runThaw } from './run.ts';
 import { printable } from './terminal/printable.ts';
 
 // From Node 22, caches the compiled code of all later imports.
@@ -15,9 +15,15 @@ if (args.includes('--debug')) process.setSourceMapsEnabled(true);
 // If the reader closes the pipe (`thaw predict … | head`), the current job stops and saves.
 let unread = false;
 const stopUnread = () => {
-  if (!unread) void import('./interrupt.ts').then(({ askToStop }) => askToStop('SIGTERM'));
+  if (unread) return;
   unread = true;
+  void import('./interrupt.ts').then(({ askToStop, STOP_SIGNALS }) => {
+    const isBusy = STOP_SIGNALS.some((name) => process.listenerCount(name) > 0);
+    if (isBusy) askToStop('SIGTERM');
+    else process.exit();
+  });
 };
+const isUnread = () => unread;
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.syscall !== 'write') throw error;
@@ -28,18 +34,20 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-if (!computes(args)) process.exitCode = await runThaw(args, process);
+const { stdout, stderr, env } = process;
+if (!computes(args)) process.exitCode = await runThaw(args, { stdout, stderr, env, isUnread });
 else {
   const { setUpChild, runInChild, isChild } = await import('./child.ts');
   if (isChild()) {
-    const { stdout, env } = process;
-    process.exitCode = await runThaw(args, { stdout, env, stderr: setUpChild(stopUnread) });
+    process.exitCode = await runThaw(args, { stdout, env, isUnread, stderr: setUpChild(stopUnread) });
   } else {
     const exit = await runInChild(args);
     const { explainProcessEnd, wasKilled } = await import('./process-end.ts');
     if (wasKilled(exit)) {
       const { line, code } = await explainProcessEnd(exit);
-      process.stderr.write(`thaw: ${printable(withoutSecrets(line))}\n`);
+      const message = withoutSecrets(line);
+      stderr.write(`thaw: ${printable(message)}\n`);
+      if (asksForJson(args)) stdout.write(failureLine({ code: code === 130 ? 'stopped' : 'ended', message }));
       process.exitCode = code;
     } else process.exitCode = exit.code ?? 1;
   }

@@ -20,6 +20,7 @@ export const MODEL_ARGUMENT: Positional = {
   name: 'model',
   description: 'a name from thaw models, an .onnx file, a transformers.js folder, https://…, or hf:owner/name',
   inConfig: true,
+  isModel: true,
 };
 
 /** The same for commands without a config file. */
@@ -29,6 +30,7 @@ export const REQUIRED_MODEL_ARGUMENT: Positional = { ...MODEL_ARGUMENT, inConfig
 export const FINISHED_MODEL_ARGUMENT: Positional = {
   name: 'run or model',
   description: 'a run directory, a model folder, an .onnx file, https://…, hf:owner/name',
+  isModel: true,
 };
 export const DATA_ARGUMENT: Positional = { name: 'data', description: 'labelled images, as for thaw train' };
 

@@ -122,7 +122,7 @@ export async function diagnose(options?: ProbeOptions): Promise<Doctor> {
     sharp,
     devices,
     cache,
-    network: 'none, except for models named by an https: address or hf:',
+    network: 'Thaw downloads models named by https: or hf:, and sends nothing',
     problems,
   };
 }

@@ -132,10 +132,20 @@ describe('an error that the user can fix takes one line and exit code 2', () => 
       'an empty class',
       () => {
         const folder = empty('hollow');
-        mkdirSync(join(folder, 'dog'));
+        mkdirSync(join(folder, 'dog'), { recursive: true });
         return ['train', project.model, folder, '--device', 'cpu'];
       },
       /class "dog" is empty/,
+    ],
+    [
+      'data before the model',
+      () => ['train', project.data, project.model],
+      /the arguments are swapped: \S+ is a model, and \S+ is not\. Write thaw train \S+model \S+$/m,
+    ],
+    [
+      'images before the run',
+      () => ['predict', 'a.png', 'model.onnx', 'b.png'],
+      /Write thaw predict model\.onnx a\.png b\.png/,
     ],
     ['contradicting flags', () => ['artifacts', 'm', '--out', 'x', '--classes', '2', '--keep-head'], /contradict/],
     ['an invalid shape', () => ['inspect', 'm', '--input', 'x'], /--input takes NAME:SHAPE/],
@@ -151,7 +161,15 @@ describe('an error that the user can fix takes one line and exit code 2', () => 
     expect(err).toMatch(line);
     expect(err).toMatch(/^thaw: [^\n]+\n$/);
     expect(code).toBe(2);
-    expect(out.split('\n').filter((text) => !/^(device|data|$)/.test(text))).toEqual([]);
+    expect(out.split('\n').filter((text) => !/^(data|$|\{"type":"error")/.test(text))).toEqual([]);
+  });
+
+  test.each(cases)('%s with --json is also one JSON document', async (_, words, line) => {
+    const { code, out } = await thaw([...words(), '--json']);
+    expect(code).toBe(2);
+    const { type, code: kind, message, hint } = JSON.parse(out.trim().split('\n').at(-1)!);
+    expect({ type, kind }).toEqual({ type: 'error', kind: expect.stringMatching(/^[a-z-]+$/) });
+    expect(`thaw: ${hint ? `${message}. ${hint}` : message}`).toMatch(line);
   });
 
   test('--debug adds the stack trace', async () => {
@@ -291,7 +309,7 @@ test('inspect, artifacts, find-lr and models print text and JSON', async () => {
   expect(JSON.parse(inspected.out)).toMatchObject({ parameters: 453, head: { classes: 5 } });
   const folder = join(project.folder, 'compiled');
   const compiled = await thaw(['artifacts', project.model, '--out', folder, '--trainable', 'last:2']);
-  expect(compiled.out).toMatch(/4 tensors train \(341 of 453 parameters\)/);
+  expect(compiled.out).toMatch(/trains 4 tensors \(341 of 453 parameters\)/);
   expect(existsSync(join(folder, 'manifest.json'))).toBe(true);
   const plot = join(project.folder, 'rates.html');
   const rates = await thaw([
@@ -363,6 +381,23 @@ test('Ctrl-C while Thaw checks the images ends it at once, with one line', SIGNA
   expect(output.match(/thaw: stopped; nothing was saved yet/g)).toHaveLength(1);
   expect(events).not.toContain('"type":"data"');
   expect(existsSync(out)).toBe(false);
+});
+
+test('a reader that takes only the first line of predictions gets no message about it', SIGNALS, async () => {
+  const images = Array.from({ length: 400 }, () => join(project.data, 'val/red/0.png'));
+  for (const flags of [[], ['--json']]) {
+    const words = ['predict', project.model, ...images, '--labels', 'a,b,c,d,e', '--device', 'cpu', ...flags];
+    const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...words], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let errors = '';
+    child.stderr.on('data', (text) => {
+      errors += text;
+    });
+    child.stdout.once('data', () => child.stdout.destroy());
+    await new Promise((resolve) => child.on('close', resolve));
+    expect(errors).toBe('');
+  }
 });
 
 const brokenPipes = needs(process.platform !== 'win32', 'a system that reports a pipe without a reader');

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { wrapped } from '../../src/cli/help.ts';
+
 import { type BarState, progressLine, sparkline } from '../../src/cli/terminal/bar.ts';
 import { printable, printableLine } from '../../src/cli/terminal/printable.ts';
-import { coloursOf, columnsOf, fitted, joined, padded, styled } from '../../src/cli/terminal/styled.ts';
+import { coloursOf, columnsOf, fitted, joined, padded, styled, wrapped } from '../../src/cli/terminal/styled.ts';
 import { tableLines } from '../../src/cli/terminal/table.ts';
 import { Terminal } from '../../src/cli/terminal/terminal.ts';
 import { TrainingDisplay } from '../../src/cli/terminal/training.ts';
@@ -132,8 +132,67 @@ describe('columns', () => {
   });
 });
 
-test('help text wraps between words', () => {
-  expect(wrapped('one two three four', 9)).toEqual(['one two', 'three', 'four']);
+describe('a text that is too wide', () => {
+  const lines = (...given: Parameters<typeof wrapped>) => wrapped(...given).map(String);
+
+  test('breaks between words', () => {
+    expect(lines('one two three four', 9)).toEqual(['one two', 'three', 'four']);
+    expect(lines('', 9)).toEqual(['']);
+  });
+
+  test('breaks between its parts first, and keeps its indents', () => {
+    expect(lines('  a b  c d  e f', 11, 4)).toEqual(['  a b  c d', '    e f']);
+    expect(lines('note  one two three', 14, 6)).toEqual(['note  one two', '      three']);
+    expect(lines('x abcdefghijkl y', 6, 2)).toEqual(['x', '  abcdefghijkl', '  y']);
+  });
+
+  test('keeps its colours, also within a word', () => {
+    const text = styled`one ${bright.red('two three')}, four`;
+    expect(wrapped(text, 8).map((line) => line.coloured)).toEqual([
+      `one ${bright.red('two').coloured}`,
+      `${bright.red('three').coloured},`,
+      'four',
+    ]);
+  });
+
+  test('is printed on several lines of a terminal, and on one line of a file', () => {
+    const written = (isTTY: boolean) => {
+      let text = '';
+      const sink = { isTTY, columns: 20, write: (part: string) => (text += part) };
+      new Terminal({ json: false, stdout: sink, stderr: sink, env: {} }).print(
+        '  a text of more\nthan one line, and long',
+      );
+      return text;
+    };
+    expect(written(true)).toBe('  a text of more\nthan one line, and\n  long\n');
+    expect(written(false)).toBe('  a text of more\nthan one line, and long\n');
+  });
+
+  test('a wide table continues below with its first column', () => {
+    const rows = [
+      ['class', 'right', 'wrong'],
+      ['a', '1', '2'],
+    ];
+    expect(tableLines(rows, { width: 15 })).toEqual([
+      'class  right',
+      'a          1',
+      '',
+      'class  wrong',
+      'a          2',
+    ]);
+    expect(tableLines(rows, { width: 20 })).toHaveLength(2);
+  });
+});
+
+test('an epoch that was resumed after its last step has no speed', () => {
+  let output = '';
+  const sink = { write: (text: string) => (output += text) };
+  const display = new TrainingDisplay(new Terminal({ json: false, stdout: sink, stderr: sink, env: {} }));
+  const scores = { loss: 1, accuracy: 0.5 };
+  const row = { epoch: 1, stage: 1, trainable: 1, lr: 0.1, train: scores, val: scores, seconds: 2 };
+  display.show({ type: 'epoch', best: true, ...row });
+  expect(output).toMatch(/epoch 1\/0 .* 2\.0.s {2}best\n$/);
+  expect(output).not.toContain('NaN');
 });
 
 test('paths are quoted for a shell only if needed', () => {
@@ -180,24 +239,27 @@ describe('a terminal', () => {
 });
 
 test.each([
-  [4, 1, /bottleneck: data; training waited for images for 80% of the time/],
-  [0.5, 4.5, /bottleneck: compute; training waited for images for only 10% of the time/],
+  [4, 1, /bottleneck: the stage spent 80% of its time reading images; smaller files load faster/],
+  [0.5, 4.5, /^((?!bottleneck).)*$/s],
   [0.3, 0.1, /^((?!bottleneck).)*$/s],
-])('a stage reports its bottleneck after waiting %f s and computing %f s', (waited, computed, expected) => {
-  let output = '';
-  const sink = { write: (text: string) => (output += text) };
-  const display = new TrainingDisplay(new Terminal({ json: false, stdout: sink, stderr: sink, env: {} }));
-  const step = { epoch: 1, steps: 2, loss: 1, sofar: { loss: 1, accuracy: 0.5 }, lr: 0.1, samples: 4 };
-  for (const number of [1, 2])
-    display.show({ type: 'step', step: number, ...step, waited: waited / 2, computed: computed / 2 });
-  const fault = { epoch: 1, step: 2, seen: 'training', reason: 'exploded', loss: 99, lr: 0.1, to: 0.05 } as const;
-  display.show({ type: 'rollback', ...fault, message: 'back to the start' });
-  display.show({ type: 'finding', finding: 'labels', epoch: 1, message: 'labels don’t match' });
-  expect(output).toMatch(/ {2}.*back to the start.*\n {2}.*labels don’t match.*\n$/);
-  const scores = { before: { loss: 1, accuracy: 0.25 }, after: { loss: 0.5, accuracy: 0.75 } };
-  display.show({ type: 'stage-end', stage: 1, seconds: waited + computed, why: 'finished', ...scores });
-  expect(output).toMatch(expected);
-});
+])(
+  'a stage reports a bottleneck, if there is one, after waiting %f s and computing %f s',
+  (waited, computed, expected) => {
+    let output = '';
+    const sink = { write: (text: string) => (output += text) };
+    const display = new TrainingDisplay(new Terminal({ json: false, stdout: sink, stderr: sink, env: {} }));
+    const step = { epoch: 1, steps: 2, loss: 1, sofar: { loss: 1, accuracy: 0.5 }, lr: 0.1, samples: 4 };
+    for (const number of [1, 2])
+      display.show({ type: 'step', step: number, ...step, waited: waited / 2, computed: computed / 2 });
+    const fault = { epoch: 1, step: 2, seen: 'training', reason: 'exploded', loss: 99, lr: 0.1, to: 0.05 } as const;
+    display.show({ type: 'rollback', ...fault, message: 'back to the start' });
+    display.show({ type: 'finding', finding: 'labels', epoch: 1, message: 'labels don’t match' });
+    expect(output).toMatch(/ {2}.*back to the start.*\n {2}.*labels don’t match.*\n$/);
+    const scores = { before: { loss: 1, accuracy: 0.25 }, after: { loss: 0.5, accuracy: 0.75 } };
+    display.show({ type: 'stage-end', stage: 1, seconds: waited + computed, why: 'finished', ...scores });
+    expect(output).toMatch(expected);
+  },
+);
 
 /** Hostile file names, and their printed form. */
 const HOSTILE: [name: string, shown: string][] = [
@@ -252,10 +314,10 @@ test('coloured text appears only in tagged templates, because plain strings woul
 test.each<[StopReason, said: boolean]>([
   ['minutes', true],
   ['finished', false],
-])('a training that ends by %s says whether its minutes are used: %s', (why, said) => {
+])('a training that ends by %s reports the time limit: %s', (why, said) => {
   let output = '';
   const sink = { write: (text: string) => (output += text) };
   const display = new TrainingDisplay(new Terminal({ json: false, stdout: sink, stderr: sink, env: {} }));
   display.show({ type: 'end', why, best: { epoch: 1, loss: 1, accuracy: 0.5 } });
-  expect(output.includes('the minutes are used')).toBe(said);
+  expect(output.includes('the time limit is reached')).toBe(said);
 });

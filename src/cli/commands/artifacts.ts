@@ -92,9 +92,9 @@ export const command = defineCommand({
     if (terminal.json) terminal.printJson(manifest);
     const { parameters, operators } = manifest;
     terminal.print(
-      `${quoted(out)}: ${plural(parameters.trainable.length, 'tensor')} train (${compact(parameters.trainableCount)} of ${compact(parameters.trainableCount + parameters.frozenCount)} parameters)`,
+      `${quoted(out)}: trains ${plural(parameters.trainable.length, 'tensor')} (${compact(parameters.trainableCount)} of ${compact(parameters.trainableCount + parameters.frozenCount)} parameters)`,
     );
-    terminal.print(terminal.colours.dim(`operators: ${operators.training.join(', ')}`));
+    terminal.print(terminal.colours.dim(`operators used: ${operators.training.join(', ')}`));
     return 0;
   },
 });

@@ -26,7 +26,8 @@ export const command = defineCommand({
     }
     terminal.print(`temperature ${decimal(temperature)}, fitted on ${plural(samples, 'image')}`);
     terminal.print(
-      `calibration error ${percent(without.calibration.error)} -> ${percent(calibrated.calibration.error)}   log loss ${decimal(without.logLoss)} -> ${decimal(calibrated.logLoss)}   (5-fold cross-validation)`,
+      `calibration error ${percent(without.calibration.error)} to ${percent(calibrated.calibration.error)}   log loss ${decimal(without.logLoss)} to ${decimal(calibrated.logLoss)}   (5-fold cross-validation)`,
+      0,
     );
     terminal.print(
       file

@@ -12,7 +12,7 @@ export const command = defineCommand({
     const doctor = await diagnose();
     terminal.clear();
     if (terminal.json) terminal.printJson(doctor);
-    else terminal.print(renderDoctor(doctor));
+    else terminal.print(renderDoctor(doctor, terminal.width));
     return 0;
   },
 });

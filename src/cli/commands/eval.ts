@@ -25,7 +25,7 @@ export const command = defineCommand({
     const display = new JobDisplay(terminal);
     const measured = await evaluate({ model, data, split, strict, settings }, { onEvent: display.show, signal });
     if (terminal.json) terminal.printJson(measured.assessment);
-    else for (const line of exhibitLines(measured.reportBlocks)) terminal.print(line);
+    else for (const line of exhibitLines(measured.reportBlocks, terminal.width)) terminal.print(line, 0);
     return 0;
   },
 });

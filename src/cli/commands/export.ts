@@ -33,7 +33,7 @@ export const command = defineCommand({
     if (verification) {
       const { agreement, samples, maxDifference } = verification;
       terminal.print(
-        `Same predictions as the shipped model on ${percent(agreement)} of ${plural(samples, 'validation image')} (probabilities differ by at most ${decimal(maxDifference)})`,
+        `${percent(agreement)} of ${plural(samples, 'validation image')} get the same label as from the shipped model. The probabilities differ by at most ${decimal(maxDifference)}.`,
       );
     }
     return 0;

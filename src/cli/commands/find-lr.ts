@@ -71,7 +71,7 @@ export const command = defineCommand({
     terminal.print(styled`Train with ${c.bold(`--lr ${test.suggestion}`)}: the loss falls fastest at this rate.`);
     terminal.print(
       c.dim(
-        `More cautious: ${valley} (midpoint of the longest fall), ${minimum} (a tenth of the rate with the lowest loss)`,
+        `More cautious rates: ${valley} (middle of the longest fall), ${minimum} (a tenth of the rate with the lowest loss)`,
       ),
     );
     return 0;

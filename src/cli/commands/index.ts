@@ -49,7 +49,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'inspect',
-    usage: 'inspect <model>',
+    usage: 'inspect <model> [data]',
     summary: 'show layer groups, head, unsupported operators, suggested stages, memory',
     computes: true,
     load: () => import('./inspect.ts'),

@@ -15,7 +15,7 @@ export const command = defineCommand({
   description:
     'A state is a safetensors file with the trainable parameters, and a record of the model, classes and seed that they belong to. A round trains this state on the data of this machine as thaw train would (--epochs, --trainable, or stages in the config file). With --evaluate, it only measures the state. Thaw keeps the frozen features on disk between rounds. See docs/federated.md.',
   positionals: [
-    { name: 'model', description: 'the model, the same on all machines, as for thaw train' },
+    { name: 'model', description: 'the model, the same on all machines, as for thaw train', isModel: true },
     {
       name: 'data',
       description: 'labelled images of this machine, as for thaw train; not needed for --init',

@@ -95,8 +95,8 @@ export function finish(outcome: SweepOutcome, terminal: Terminal): number {
   const { colours: c } = terminal;
   const settings = Object.keys(trials[0].values);
   terminal.print();
-  const table = tableLines([
-    ['rank', metric?.title ?? 'metric', ...settings, 'epochs', 'state', 'run'],
+  const rows = [
+    ['rank', metric?.title ?? 'metric', ...settings, 'epochs', 'status', 'run'],
     ...trials.map(({ rank, metric: value, std, values, epochs, status, paths }) => [
       String(rank ?? '–'),
       value === null || !metric
@@ -107,18 +107,24 @@ export function finish(outcome: SweepOutcome, terminal: Terminal): number {
       status,
       paths.length > 1 ? `${paths[0]} …` : paths[0],
     ]),
-  ]);
-  for (const [i, line] of table.entries()) terminal.print(i === 0 ? c.dim(line) : i === 1 ? c.bold(line) : line);
+  ];
+  const table = tableLines(rows, { width: terminal.width });
+  // A wide table has several blocks of lines.
+  for (const [i, line] of table.entries()) {
+    const row = i % (rows.length + 1);
+    terminal.print(row === 0 ? c.dim(line) : row === 1 ? c.bold(line) : line);
+  }
   terminal.print();
   if (outcome.status === 'interrupted') {
     terminal.print(styled`${c.yellow('Stopped and saved.')} Resume with:`);
-    terminal.print(`  thaw resume ${quoted(path)}`);
+    terminal.printWhole(`  thaw resume ${quoted(path)}`);
     return INTERRUPTED;
   }
-  terminal.print(
-    styled`${c.green('Done')}: ${plural(trials.length, 'trial')}, tables in ${quoted(`${path}/sweep.html`)} and sweep.csv`,
-  );
+  terminal.print(styled`${c.green('Done')}: compared ${plural(trials.length, 'combination')} of settings`);
+  terminal.print();
+  terminal.print(styled`${c.dim('report ')}  ${quoted(`${path}/sweep.html`)} (table: sweep.csv)`);
   const [first] = trials;
-  if (first.status === 'finished') terminal.print(`The best model is ${quoted(`${path}/${first.paths[0]}/model`)}`);
+  if (first.status === 'finished')
+    terminal.print(styled`${c.dim('model  ')}  ${quoted(`${path}/${first.paths[0]}/model`)} (the best)`);
   return 0;
 }

@@ -1,9 +1,9 @@
 import type { Doctor } from '../../node/doctor.ts';
 import { SLOWDOWN } from '../../runtime/node/devices.ts';
-import { tableLines } from './table.ts';
+import { definitions } from './table.ts';
 
-/** The diagnosis as text. */
-export function renderDoctor(doctor: Doctor): string {
+/** The diagnosis as text. @param width columns of the terminal */
+export function renderDoctor(doctor: Doctor, width = Number.POSITIVE_INFINITY): string {
   const { cpu, memory, sharp, cache } = doctor;
   const size = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   const rows: [string, string][] = [
@@ -18,9 +18,9 @@ export function renderDoctor(doctor: Doctor): string {
     ]),
     ['sharp', sharp ? `${sharp.version}, libvips ${sharp.libvips}, reads ${sharp.reads.join(' ')}` : 'not installed'],
     ['cache', `${cache.folder}${cache.writable ? '' : ' (not writable)'}`],
-    ['network use', doctor.network],
+    ['network', doctor.network],
   ];
-  const table = (cells: [string, string][]) => tableLines(cells, { right: () => false }).map((line) => `  ${line}`);
+  const table = (cells: [string, string][]) => definitions(cells, width).map(String);
   const devices = table(
     doctor.devices.map(({ device, available, reason, howToGetIt }) => [
       device,

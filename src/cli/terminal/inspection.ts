@@ -1,13 +1,17 @@
 import { type InspectedMemory, type Inspection, megabytes } from '../../compiler/surgery/index.ts';
+import type { ModelInspection } from '../../node/commands/inspect.ts';
+import { planText } from './plan.ts';
 import { tableLines } from './table.ts';
 
-/**
- * An inspection as plain text for a terminal of at least 80 columns.
- *
- * @param memory null if the model has nothing to train
- */
-export function inspectionTable(inspection: Inspection, memory: InspectedMemory | null = null): string {
-  const { groups, head, plan, batchNorm, parameters, trainable } = inspection;
+/** Columns of the labels. */
+const LABEL = 13;
+
+/** Where a line that is too wide continues. */
+export const INSPECTION_INDENT = LABEL;
+
+/** An inspection as plain text. */
+export function inspectionTable(inspection: ModelInspection): string {
+  const { groups, head, plan, batchNorm, parameters, trainable, memory, samples } = inspection;
   const values = (label: string, all: Inspection['inputs']) =>
     all.map(({ name, type, shape }) => `${label} ${name}: ${type} [${shape.join(', ')}]`);
   const rows = groups.map(({ name, parameters, count }) => [name, String(parameters.length), grouped(count)]);
@@ -23,7 +27,13 @@ export function inspectionTable(inspection: Inspection, memory: InspectedMemory 
       : 'head         not found; name it with --head',
     `batch norm   ${BATCH_NORM[batchNorm]}`,
     ...(memory ? [memoryLine(memory, trainable)] : []),
-    `plan         ${plan.map(({ train, epochs }) => `${train} for ${epochs} epochs`).join(', then ')}`,
+    ...(plan.length ? [`plan         ${planText(plan)}`] : []),
+    ...(plan.length && samples === undefined
+      ? [
+          '             with 30 images per class or more. Fewer images get up to 30 epochs:',
+          '             thaw inspect MODEL DATA shows the plan for your data',
+        ]
+      : []),
     ...unsupportedLines(inspection),
     ...omittedLines(inspection),
     '',
@@ -31,7 +41,7 @@ export function inspectionTable(inspection: Inspection, memory: InspectedMemory 
 }
 
 const memoryLine = ({ batch, head, all }: InspectedMemory, most: Inspection['trainable']): string =>
-  `memory       about ${megabytes(head)} to train the head${most === 'head' ? '' : `, ${megabytes(all)} to train ${most === 'all' ? 'everything' : most}`} (batch ${batch}), plus the feature cache`;
+  `memory       about ${megabytes(head)} for the head${most === 'head' ? '' : `, ${megabytes(all)} for ${most === 'all' ? 'all layers' : most}`} (batch ${batch}), without cached features`;
 
 const BATCH_NORM = {
   kept: 'kept in the graph, with frozen statistics',

@@ -21,16 +21,16 @@ export class JobDisplay {
       case 'device':
         // A federated node selects its device every round.
         if (event.slower && event.device !== this.device)
-          terminal.print(styled`${c.dim('device')}  ${event.device}, ${event.reason}`);
+          terminal.print(styled`${c.dim('device')}  ${event.device}, ${event.reason}`, 8);
         this.device = event.device;
         break;
       case 'notice':
-        terminal.print(c.yellow(`note  ${event.message}`));
+        terminal.print(c.yellow(`note  ${event.message}`), 6);
         break;
       case 'recommended': {
         // A federated node reports this every round.
         const text = recommendedText(event.settings);
-        if (text !== this.recommended) terminal.print(styled`${c.dim('settings')}  ${text}`);
+        if (text !== this.recommended) terminal.print(styled`${c.dim('settings')}  ${text}`, 10);
         this.recommended = text;
         break;
       }
@@ -41,6 +41,7 @@ export class JobDisplay {
           const more = event.problems.length > 1 ? ', …' : '';
           terminal.print(
             c.yellow(`note  ${plural(event.problems.length, 'file')} skipped: ${file} (${reason})${more}`),
+            6,
           );
         }
         break;

@@ -2,11 +2,15 @@ import { formatted } from '../../report/format.ts';
 import type { Figures, ReportBlock, Table } from '../../tasks/index.ts';
 import { tableLines } from './table.ts';
 
-/** The report blocks of a task as text: figures on one line, then tables. Images and charts appear only in the report. */
-export const exhibitLines = (reportBlocks: readonly ReportBlock[]): string[] =>
+/**
+ * The report blocks of a task as text: figures on one line, then tables. Images and charts appear only in the report.
+ *
+ * @param width columns of the terminal
+ */
+export const exhibitLines = (reportBlocks: readonly ReportBlock[], width: number): string[] =>
   reportBlocks.flatMap((block) => {
     if (block.kind === 'figures') return [figureLine(block)];
-    return block.kind === 'table' ? ['', ...exhibitTable(block)] : [];
+    return block.kind === 'table' ? ['', ...exhibitTable(block, width)] : [];
   });
 
 const figureLine = ({ items }: Figures): string =>
@@ -17,8 +21,8 @@ const figureLine = ({ items }: Figures): string =>
     })
     .join('   ');
 
-const exhibitTable = ({ columns, rows }: Table): string[] =>
-  tableLines([
-    columns.map(({ title }) => title),
-    ...rows.map((row) => row.map((cell, i) => formatted(cell, columns[i].form))),
-  ]);
+const exhibitTable = ({ columns, rows }: Table, width: number): string[] =>
+  tableLines(
+    [columns.map(({ title }) => title), ...rows.map((row) => row.map((cell, i) => formatted(cell, columns[i].form)))],
+    { width },
+  );

@@ -86,3 +86,59 @@ export function fitted(text: Text, width: number): Styled {
   const last = kept.pop();
   return new Styled([...kept, ...(last ? [{ ...last, text: last.text.trimEnd() }] : []), { text: '…' }]);
 }
+
+/** A word, which may have several colours, and the number of spaces before it. */
+interface Word {
+  readonly gap: number;
+  readonly spans: Span[];
+}
+
+function wordsOf(text: Text): Word[] {
+  const words: Word[] = [];
+  let gap = 0;
+  let continues = false;
+  for (const { text: part, paint } of joined([text]).spans)
+    for (const piece of part.split(/( +)/).filter((piece) => piece !== '')) {
+      if (piece.startsWith(' ')) gap += piece.length;
+      else if (continues) words[words.length - 1].spans.push({ text: piece, paint });
+      else words.push({ gap, spans: [{ text: piece, paint }] });
+      continues = !piece.startsWith(' ');
+      if (continues) gap = 0;
+    }
+  return words;
+}
+
+/**
+ * Breaks a text into lines of at most `width` columns: where two or more spaces separate its parts, or between the words of a part that is too
+ * long. Later lines begin with `indent` spaces. Only a single word can be wider than a line.
+ */
+export function wrapped(text: Text, width: number, indent = 0): Styled[] {
+  const parts: Word[][] = [];
+  for (const word of wordsOf(text)) {
+    if (word.gap > 1 || parts.length === 0) parts.push([word]);
+    else parts[parts.length - 1].push(word);
+  }
+  const sizeOf = ({ gap, spans }: Word) => gap + columnsOf(new Styled(spans));
+  const lines: Span[][] = [[]];
+  let used = 0;
+  let isEmpty = true;
+  const breakLine = () => {
+    lines.push([{ text: ' '.repeat(indent) }]);
+    used = indent;
+    isEmpty = true;
+  };
+  for (const part of parts) {
+    const size = part.reduce((all, word) => all + sizeOf(word), 0);
+    const fitsAlone = size - part[0].gap <= width - indent;
+    if (!isEmpty && used + size > width && fitsAlone) breakLine();
+    for (const word of part) {
+      if (!isEmpty && used + sizeOf(word) > width) breakLine();
+      // A new line has its indent instead of the spaces.
+      const gap = isEmpty && lines.length > 1 ? 0 : word.gap;
+      lines[lines.length - 1].push({ text: ' '.repeat(gap) }, ...word.spans);
+      used += sizeOf({ ...word, gap });
+      isEmpty = false;
+    }
+  }
+  return lines.map((spans) => new Styled(spans));
+}

@@ -1,5 +1,5 @@
 import { printable, printableJson } from './printable.ts';
-import { type Colours, coloursOf, fitted, Styled, type Text } from './styled.ts';
+import { type Colours, coloursOf, columnsOf, fitted, Styled, type Text, wrapped } from './styled.ts';
 
 /** An output stream: a part of `process.stdout`. */
 export interface Sink {
@@ -37,12 +37,30 @@ export class Terminal {
     this.colours = coloursOf(wanted && !env.NO_COLOR);
   }
 
+  /** Columns of the terminal; infinite if the output goes to a file or a pipe. */
   get width(): number {
-    return Math.max(20, this.human.columns ?? 100);
+    const { isTTY, columns } = this.human;
+    return isTTY && columns ? Math.max(20, columns) : Number.POSITIVE_INFINITY;
   }
 
-  /** A permanent line for humans. */
-  print(text: Text = ''): void {
+  /**
+   * Permanent lines for humans. A terminal gets no line that is wider than itself.
+   *
+   * @param indent spaces before the rest of a line that is too wide. Default: two more than before its start
+   */
+  print(text: Text = '', indent?: number): void {
+    const { width } = this;
+    if (Number.isFinite(width))
+      for (const line of text instanceof Styled ? [text] : text.split('\n')) {
+        const start = /^ */.exec(String(line))![0].length;
+        if (columnsOf(line) <= width) this.printWhole(line);
+        else for (const part of wrapped(line, width, indent ?? start + 2)) this.printWhole(part);
+      }
+    else this.printWhole(text);
+  }
+
+  /** The same without line breaks, for commands that users copy. */
+  printWhole(text: Text): void {
     this.clear();
     this.human.write(`${text instanceof Styled ? text.coloured : printable(text)}\n`);
   }

@@ -5,14 +5,21 @@ import { continuedText } from '../../report/continued.ts';
 import { bytes, compact, count, decimal, duration, measured, percent, plural } from '../../report/format.ts';
 import { metricOf, TASKS } from '../../tasks/index.ts';
 import { type BarState, progressLine } from './bar.ts';
+import { planText } from './plan.ts';
 import { recommendedText } from './recommended.ts';
-import { columnsOf, joined, padded, type Styled, styled, type Text } from './styled.ts';
+import { columnsOf, joined, padded, styled, type Text } from './styled.ts';
 import type { Terminal } from './terminal.ts';
 
 type Event<T extends JobEvent['type']> = Extract<JobEvent, { type: T }>;
 
 /** Minimum milliseconds between two redraws of the bar. */
 const REDRAW = 80;
+/** Columns of the labels. */
+const LABEL = 9;
+/** The part of a stage's time from which on reading the data is a bottleneck. */
+const BOTTLENECK = 0.3;
+/** Minimum seconds of a stage for this. A stage with all features cached is very short. */
+const MEASURABLE = 1;
 
 const PHASES: Record<Event<'phase'>['phase'], string> = {
   preparing: 'preparing the model …',
@@ -33,6 +40,7 @@ export class TrainingDisplay {
   private stageComputed = 0;
   private lastEpochSeconds: number | undefined;
   private drawnAt = 0;
+  private device: Event<'device'> | undefined;
 
   /** @param source the data as the user named it, for a suggested command */
   constructor(
@@ -49,7 +57,8 @@ export class TrainingDisplay {
     const { colours: c } = this.terminal;
     switch (event.type) {
       case 'device':
-        this.fact('device', event.reason === 'as requested' ? event.device : `${event.device}, ${event.reason}`);
+        // The run's directory follows, unless there is an error to fix first.
+        this.device = event;
         break;
       case 'download':
         this.terminal.status(downloadLine(event));
@@ -76,12 +85,13 @@ export class TrainingDisplay {
         break;
       case 'run':
         this.fact('run', event.path);
+        this.showDevice();
         break;
       case 'plan':
         this.showPlan(event);
         break;
       case 'notice':
-        this.terminal.print(c.yellow(`note      ${event.message}`));
+        this.warn('note', event.message);
         break;
       case 'phase':
         this.terminal.status(c.dim(PHASES[event.phase]));
@@ -107,7 +117,7 @@ export class TrainingDisplay {
         break;
       case 'end':
         // Also between two stages, where no stage ends by it.
-        if (event.why === 'minutes') this.terminal.print(styled`  ${c.dim('the minutes are used')}`);
+        if (event.why === 'minutes') this.terminal.print(styled`  ${c.dim('the time limit is reached')}`);
         break;
       case 'decision':
         this.plan = { ...this.plan, stages: event.stages };
@@ -120,15 +130,16 @@ export class TrainingDisplay {
   }
 
   private showCheck({ samples, maxDifference, holds, synthetic }: Event<'verified'>): void {
-    const on = `on ${plural(samples, synthetic ? 'synthetic sample' : `validation ${this.noun}`)}`;
+    const on = `on ${plural(samples, synthetic ? 'synthetic sample' : this.noun)}`;
     if (holds) {
       this.fact('checked', `the exported model agrees with training ${on} (to ${decimal(maxDifference)})`);
       return;
     }
     const differs = `the outputs of the exported model differ from training by up to ${decimal(maxDifference)} ${on}`;
-    const { colours: c } = this.terminal;
-    this.terminal.print(
-      c.red(`checked   ${differs}: this is a bug in Thaw or ONNX Runtime. Check the model with thaw eval`),
+    this.warn(
+      'checked',
+      `${differs}: this is a bug in Thaw or ONNX Runtime. Check the model with thaw eval`,
+      this.terminal.colours.red,
     );
   }
 
@@ -137,7 +148,18 @@ export class TrainingDisplay {
   }
 
   private fact(name: string, text: Text): void {
-    this.terminal.print(styled`${this.terminal.colours.dim(padded(name, 9))} ${text}`);
+    this.terminal.print(styled`${this.terminal.colours.dim(padded(name, LABEL))} ${text}`, LABEL + 1);
+  }
+
+  private warn(name: string, text: Text, paint = this.terminal.colours.yellow): void {
+    this.terminal.print(paint(styled`${padded(name, LABEL)} ${text}`), LABEL + 1);
+  }
+
+  private showDevice(): void {
+    if (!this.device) return;
+    const { device, reason } = this.device;
+    this.fact('device', reason === 'as requested' ? device : `${device}, ${reason}`);
+    this.device = undefined;
   }
 
   /** The task's metric of an evaluation or a row. */
@@ -156,21 +178,20 @@ export class TrainingDisplay {
     const splits = [`${count(train)} training`, `${count(val)} validation`, ...(test ? [`${count(test)} test`] : [])];
     this.fact('data', `${plural(classes.length, ...TASKS[task].noun)}, ${splits.join(', ')} ${this.noun}s`);
     if (!problems.length) return;
-    const { colours: c } = this.terminal;
     const shown = problems.slice(0, 3).map(({ file, reason }) => `${file} (${reason})`);
     const more = problems.length > 3 ? `, and ${problems.length - 3} more` : '';
-    this.terminal.print(c.yellow(`note      ${plural(problems.length, 'file')} skipped: ${shown.join(', ')}${more}`));
+    this.warn('note', `${plural(problems.length, 'file')} skipped: ${shown.join(', ')}${more}`);
   }
 
   private showMemory({ estimate, limit, notice }: Event<'memory'>): void {
-    if (notice) this.terminal.print(this.terminal.colours.yellow(`memory    ${notice}`));
+    if (notice) this.warn('memory', notice);
     else this.fact('memory', `about ${bytes(estimate.total)}${limit === undefined ? '' : ` of ${bytes(limit)}`}`);
   }
 
   private showPlan(plan: Event<'plan'>): void {
     this.plan = plan;
-    const stages = plan.stages.map(({ train, epochs }) => `${train} for ${plural(epochs, 'epoch')}`);
-    this.fact('plan', stages.join(', then '));
+    this.showDevice();
+    this.fact('plan', planText(plan.stages));
     if (plan.done) this.fact('resuming', `after ${plural(plan.done, 'epoch')}`);
     else this.terminal.status(this.terminal.colours.dim('evaluating before training …'));
   }
@@ -181,11 +202,11 @@ export class TrainingDisplay {
     this.stageWaited = 0;
     this.stageComputed = 0;
     this.lastEpochSeconds = undefined;
-    const groups = stage.groups.length > 4 ? `${stage.groups[0]} to ${stage.groups.at(-1)}` : stage.groups.join(', ');
+    const groups = stage.groups.length > 2 ? `${stage.groups[0]} to ${stage.groups.at(-1)}` : stage.groups.join(', ');
     const share = `${compact(stage.trainable)} of ${compact(stage.trainable + stage.frozen)} parameters`;
     this.terminal.print();
     this.terminal.print(
-      styled`${c.bold(`stage ${stage.stage}/${stage.stages}`)} ${c.cyan(stage.train)} ${c.dim(`trains ${share} (${groups}), lr ${decimal(stage.lr)}`)}`,
+      styled`${c.bold(`stage ${stage.stage}/${stage.stages}`)} ${c.cyan(stage.train)}  ${c.dim(`${share} (${groups})  lr ${decimal(stage.lr)}`)}`,
     );
   }
 
@@ -238,20 +259,16 @@ export class TrainingDisplay {
     const { colours: c } = this.terminal;
     this.lastEpochSeconds = seconds;
     const epochs = String(this.epochs);
-    const speed = this.samples / this.epochSeconds;
-    const wide = this.terminal.width >= 76;
-    this.terminal.print(
-      joined(
-        [
-          styled`  epoch ${padded(String(epoch), epochs.length, 'start')}/${epochs}`,
-          ...(wide ? [styled`train loss ${fixed(train.loss)} ${padded(this.measured(train), 6, 'start')}`] : []),
-          styled`val loss ${fixed(val.loss)} ${c.bold(padded(this.measured(val), 6, 'start'))}`,
-          ...(wide ? [c.dim(`${Math.round(speed)}/s ${duration(seconds)}`)] : []),
-          ...(best ? [c.green('best')] : []),
-        ],
-        '  ',
-      ),
-    );
+    const full = [
+      styled`  epoch ${padded(String(epoch), epochs.length, 'start')}/${epochs}`,
+      styled`train loss ${fixed(train.loss)} ${padded(this.measured(train), 6, 'start')}`,
+      styled`val loss ${fixed(val.loss)} ${c.bold(padded(this.measured(val), 6, 'start'))}`,
+      c.dim(duration(seconds)),
+      ...(best ? [c.green('best')] : []),
+    ];
+    const line = joined(full, '  ');
+    const fits = columnsOf(line) <= this.terminal.width;
+    this.terminal.print(fits ? line : joined([full[0], full[2], ...full.slice(4)], '  '));
   }
 
   private showStageEnd({ why, before, after }: Event<'stage-end'>): void {
@@ -259,16 +276,15 @@ export class TrainingDisplay {
     if (why === 'target') this.terminal.print(styled`  ${c.green('the target is reached')}`);
     if (why === 'until') this.terminal.print(styled`  ${c.dim('the goal of this stage is reached')}`);
     if (why === 'plateau') this.terminal.print(styled`  ${c.dim('no improvement; this stage ends')}`);
-    if (before)
-      this.terminal.print(styled`  ${c.dim(`this stage: from ${this.measured(before)} to ${this.measured(after)}`)}`);
+    if (before) {
+      const { title } = this.data?.metric ?? { title: 'metric' };
+      const change = `from ${this.measured(before)} to ${this.measured(after)}`;
+      this.terminal.print(styled`  ${c.dim(`this stage: validation ${title} ${change}`)}`);
+    }
     const all = this.stageWaited + this.stageComputed;
-    // The ratio means nothing for a very short stage, such as one with all features cached.
-    if (all < 1) return;
     const waited = this.stageWaited / all;
-    const text =
-      waited > 0.3
-        ? `bottleneck: data; training waited for ${this.noun}s for ${percent(waited, 0)} of the time (smaller files load faster)`
-        : `bottleneck: compute; training waited for ${this.noun}s for only ${percent(waited, 0)} of the time`;
+    if (all < MEASURABLE || waited < BOTTLENECK) return;
+    const text = `bottleneck: the stage spent ${percent(waited, 0)} of its time reading ${this.noun}s; smaller files load faster`;
     this.terminal.print(styled`  ${c.dim(text)}`);
   }
 
@@ -282,14 +298,18 @@ export class TrainingDisplay {
       const where =
         outcome.why === 'interrupted' ? `after ${plural(epochs, 'epoch')}` : 'before the model was exported';
       this.terminal.print(styled`${c.yellow('Stopped and saved')} ${where}. Resume with:`);
-      this.terminal.print(`  ${resumeCommand ?? `thaw resume ${quoted(run)}`}`);
+      this.terminal.printWhole(`  ${resumeCommand ?? `thaw resume ${quoted(run)}`}`);
       return;
     }
-    const gain = before ? `, from ${this.measured(before)} before` : '';
     const reached = after
-      ? styled`: ${c.bold(this.validation(after))} on ${plural(this.data?.val ?? 0, this.noun)}${gain} (epoch ${bestEpoch ?? '–'} of ${epochs})`
+      ? styled`: ${c.bold(this.validation(after))} on ${plural(this.data?.val ?? 0, this.noun)}`
       : '';
     this.terminal.print(styled`${c.green('Done')} in ${duration(seconds)}${reached}`);
+    const details = [
+      ...(before ? [`${this.measured(before)} before training`] : []),
+      ...(bestEpoch === null ? [] : [`best epoch: ${bestEpoch} of ${epochs}`]),
+    ];
+    if (details.length) this.terminal.print(styled`  ${c.dim(details.join('; '))}`);
     if (test) this.terminal.print(`test ${this.data?.metric.title} ${this.measured(test)}`);
     const { calibration } = outcome;
     const gains =
@@ -297,31 +317,37 @@ export class TrainingDisplay {
     if (gains) {
       const [raw, at] = [calibration.without, calibration.with].map((scores) => percent(scores.calibration.error));
       this.terminal.print(
-        `The probabilities are off by ${raw} on average; ${at} with temperature ${decimal(calibration.temperature)} (thaw predict --calibrated)`,
+        `The probabilities are off by ${raw} on average, and by ${at} with temperature ${decimal(calibration.temperature)} (thaw predict --calibrated).`,
+        0,
       );
     }
     this.terminal.print();
     this.fact('report', report ?? 'not written, see the note above');
-    this.fact('model', `${model} (for transformers.js; onnx/model.onnx for any ONNX runtime)`);
+    this.fact('model', `${model} (folder for transformers.js)`);
+    this.fact('onnx', `${model}/onnx/model.onnx (file for any ONNX runtime)`);
     this.terminal.print();
     this.terminal.print(c.bold('Next'));
-    for (const [command, description] of nextSteps(outcome, this.noun))
-      this.terminal.print(styled`  ${command}  ${c.dim(description)}`);
+    const steps = nextSteps(outcome, this.noun);
+    const widest = Math.max(...steps.map(([command]) => columnsOf(command)));
+    for (const [command, description] of steps) {
+      const line = styled`  ${padded(command, widest)}  ${c.dim(description)}`;
+      const fits = columnsOf(line) <= this.terminal.width;
+      // A command stays on one line, so that it can be copied.
+      this.terminal.printWhole(fits ? line : styled`  ${command}`);
+      if (!fits) this.terminal.print(styled`    ${c.dim(description)}`);
+    }
   }
 }
 
 /** Command that opens a page in the browser. */
 const OPEN = { darwin: 'open', win32: 'start' }[process.platform as string] ?? 'xdg-open';
 
-function nextSteps({ run, report }: TrainingResult, noun: Noun): [Styled, string][] {
-  const steps: [string, string][] = [
-    [`thaw predict ${quoted(run)} ${noun.toUpperCase()}`, 'use the model'],
-    [`thaw eval ${quoted(run)} ${noun.toUpperCase()}S`, 'measure it on other data'],
-    ...(report ? [[`${OPEN} ${quoted(report)}`, 'curves, worst mistakes, every setting'] as [string, string]] : []),
-  ];
-  const width = Math.max(...steps.map(([command]) => columnsOf(command)));
-  return steps.map(([command, description]) => [padded(command, width), description]);
-}
+/** Commands and what they are for. */
+const nextSteps = ({ run, report }: TrainingResult, noun: Noun): [command: string, description: string][] => [
+  [`thaw predict ${quoted(run)} ${noun.toUpperCase()}`, 'use the model'],
+  [`thaw eval ${quoted(run)} ${noun.toUpperCase()}S`, 'measure it on other data'],
+  ...(report ? [[`${OPEN} ${quoted(report)}`, 'curves, worst mistakes, every setting'] as [string, string]] : []),
+];
 
 const fixed = (value: number): string => (Number.isFinite(value) ? value.toFixed(3) : String(value));
 

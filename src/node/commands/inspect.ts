@@ -1,6 +1,12 @@
 import type { Quantized } from '../../compiler/import/index.ts';
 import type { Inference } from '../../compiler/shapes/index.ts';
-import { findHead, type InspectedMemory, type Inspection, inspect } from '../../compiler/surgery/index.ts';
+import {
+  findHead,
+  type InspectedMemory,
+  type Inspection,
+  inspect,
+  selectionText,
+} from '../../compiler/surgery/index.ts';
 import { ThawError } from '../../errors.ts';
 import type { Dimension } from '../../onnx/index.ts';
 import type { DeviceName } from '../../runtime/devices.ts';
@@ -8,21 +14,29 @@ import type { Runtime } from '../../runtime/index.ts';
 import {
   anatomized,
   inferNetwork,
+  inputFormatOf,
   MAX_LENGTH,
+  type ModelFiles,
   memoryWithoutData,
   openInputShapes,
   readSettings,
   takesTexts,
   textSizes,
+  trainingConfigOf,
   withOutput,
+  withRecommended,
 } from '../../session/index.ts';
+import { planStages, usualEpochs } from '../../training/index.ts';
 import { readModelFile } from '../models/files.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel } from './fetch-model.ts';
+import { openLabelled } from './inputs.ts';
 
 export interface InspectRequest {
   readonly model: string;
+  /** Labelled samples, as for a training. The number of epochs in the plan depends on them. */
+  readonly data?: string;
   /** Name of the head's node or weight, if it is not the last layer. */
   readonly head?: string;
   /** The output to use, if the model has several. Default: the first. */
@@ -39,6 +53,8 @@ export interface InspectRequest {
 
 /** The result of `thaw inspect`. */
 export interface ModelInspection extends Inspection {
+  /** Number of training samples that the plan is for; missing if no data was given. */
+  readonly samples?: number;
   /** Estimated memory of `thaw train`, without images and cached features; null if `thaw train` would refuse the model. */
   readonly memory: InspectedMemory | null;
 }
@@ -71,6 +87,8 @@ export async function inspectModel(request: InspectRequest, hooks: JobHooks = {}
   });
   return {
     ...inspection,
+    ...(request.data !== undefined &&
+      (await planFor(request.data, { inference, resolved, head: request.head }, hooks))),
     inputs: inspection.inputs.map(typed),
     outputs: inspection.outputs.map(typed),
     memory: await memoryOf(inference, inspection, request, runtime).catch((error) => {
@@ -79,6 +97,22 @@ export async function inspectModel(request: InspectRequest, hooks: JobHooks = {}
       throw error;
     }),
   };
+}
+
+/** The stages that `thaw train` plans with its defaults for a data set. */
+async function planFor(
+  data: string,
+  { inference, resolved, head }: { inference: Inference; resolved: ModelFiles; head?: string },
+  hooks: JobHooks,
+): Promise<Pick<ModelInspection, 'plan' | 'samples'>> {
+  const { settings } = withRecommended({}, resolved.config);
+  const format = inputFormatOf(inference.model, resolved, settings, {});
+  const { seed, valFraction, strict } = settings;
+  const { train, classes } = await openLabelled(data, format, { seed, valFraction, strict, signal: hooks.signal });
+  const { anatomy } = anatomized(inference, { head });
+  const stages = planStages(trainingConfigOf(settings), anatomy, usualEpochs(train.length, classes.length));
+  const plan = stages.map(({ train: selection, epochs }) => ({ train: selectionText(selection), epochs }));
+  return { plan, samples: train.length };
 }
 
 async function memoryOf(

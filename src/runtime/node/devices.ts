@@ -182,10 +182,10 @@ async function bestDevice(options?: ProbeOptions): Promise<DeviceChoice> {
   const possible = preference.filter((device) => requirements[device].only?.platforms.includes(platformName()));
   for (const device of (await nativeObstacle()) ? [] : possible) {
     const { available, reason } = await status(device, options);
-    if (available) return { device, reason: `the best available (${reason})` };
-    refused.push(`${device}: ${reason}`);
+    if (available) return { device, reason: 'the best available' };
+    refused.push(`no ${device}: ${reason}`);
   }
-  return chooseProcessor(refused.length > 0 ? `the best available (${refused.join('; ')})` : 'the best available');
+  return chooseProcessor(refused.join('; ') || 'the best available');
 }
 
 /** The obstacle of a requested device, if any. The processor needs no probe in another process. */
