@@ -62,6 +62,12 @@ export const TRAIN_FLAGS = flagsOf({
         value: 'N',
         description: 'stop when the validation accuracy (0 to 1), or the metric of another task, reaches this value',
       },
+      'stop-when-perfect': {
+        kind: 'switch',
+        description:
+          'stop when the validation metric is perfect and the losses no longer fall; --no-stop-when-perfect trains all planned epochs',
+        default: 'on',
+      },
       minutes: { kind: 'number', value: 'N', description: 'stop before an epoch that would exceed this training time' },
       patience: { kind: 'number', value: 'N', description: 'end a stage after this many epochs without improvement' },
       seed: {

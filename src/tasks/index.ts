@@ -29,6 +29,7 @@ export type {
 export { type NumberScores, type NumbersOutcome, type RegressionEvaluation, regression } from './regression/index.ts';
 export type { Figures, Form, Images, ReportBlock, Scatter, Table } from './report-blocks.ts';
 export {
+  bestMerit,
   type Evaluated,
   type Labelled,
   type Metric,

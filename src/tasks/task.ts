@@ -132,3 +132,9 @@ export const metricOf = ({ key }: Metric, scores: object): number => (scores as 
 /** The metric with a sign such that larger is better. */
 export const merit = (metric: Metric, scores: object): number =>
   metric.better === 'higher' ? metricOf(metric, scores) : -metricOf(metric, scores);
+
+/** The largest possible merit; infinite if the metric has no bound. */
+export const bestMerit = ({ better, form }: Metric): number => {
+  if (better === 'lower') return 0;
+  return form === 'share' ? 1 : Number.POSITIVE_INFINITY;
+};

@@ -221,6 +221,8 @@ export const trainingSchema = z.strictObject({
   lora,
   /** Training ends when the validation accuracy, or another metric of the task, reaches this. */
   target: z.number().min(0).optional(),
+  /** Training ends when the validation metric is perfect and the losses no longer fall. */
+  stopWhenPerfect: z.boolean().default(true),
   /** Training ends before an epoch that would take its time above so many minutes. */
   minutes: z.number().positive().optional(),
   /** A stage ends after so many epochs without a better validation accuracy. */

@@ -47,8 +47,12 @@ export interface StagePlan {
   readonly epochs: number;
 }
 
-/** `target` and `minutes` end the training; `until` and `plateau` end a stage before its last epoch. */
-export type StopReason = 'finished' | 'target' | 'minutes' | 'until' | 'plateau' | 'interrupted';
+/**
+ * `target`, `perfect` and `minutes` end the training; `until` and `plateau` end a stage before its last epoch. `perfect`: the validation metric
+ * is perfect, and the losses no longer fall.
+ */
+export const STOP_REASONS = ['finished', 'target', 'perfect', 'minutes', 'until', 'plateau', 'interrupted'] as const;
+export type StopReason = (typeof STOP_REASONS)[number];
 
 /** The outcome of a stage. */
 export interface StageEnd {

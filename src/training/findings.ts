@@ -1,5 +1,5 @@
 /** Signs that something is wrong with a training whose losses are numbers. Each is reported once, and the training continues. */
-import { type Evaluated, merit, type Task, type TaskOutcome } from '../tasks/index.ts';
+import { bestMerit, type Evaluated, merit, type Task, type TaskOutcome } from '../tasks/index.ts';
 import type { EpochRow } from './events.ts';
 
 export const FINDINGS = ['dead-head', 'constant', 'labels'] as const;
@@ -50,7 +50,7 @@ export function findingsOf<O extends TaskOutcome, E extends Evaluated>(
   } else if (
     epoch >= SETTLED &&
     outcomes.length >= FEWEST &&
-    merit(task.metric, row.val) < perfect(task) &&
+    merit(task.metric, row.val) < bestMerit(task.metric) &&
     outcomes.every((other) => task.same(first, other))
   ) {
     add(
@@ -61,9 +61,3 @@ export function findingsOf<O extends TaskOutcome, E extends Evaluated>(
   add('labels', task.mismatch?.(evaluation, row.train));
   return found;
 }
-
-/** The best possible value of a metric; infinite if it has no bound. */
-const perfect = ({ metric }: Pick<Task, 'metric'>): number => {
-  if (metric.better === 'lower') return 0;
-  return metric.form === 'share' ? 1 : Number.POSITIVE_INFINITY;
-};

@@ -11,6 +11,7 @@ export {
 export type { Decision } from './decision.ts';
 export { Evaluator } from './evaluator.ts';
 export type * from './events.ts';
+export { STOP_REASONS } from './events.ts';
 export { FeatureCache, type FeatureCacheOptions, type FeatureStore } from './features/index.ts';
 export type { Finding } from './findings.ts';
 export { type MemoryEstimate, type MemoryOptions, StageMemory } from './memory.ts';

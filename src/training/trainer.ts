@@ -20,7 +20,7 @@ import { type Fault, rolledBack } from './rollback.ts';
 import type { CompiledStage } from './stage.ts';
 import { gainOf, stageInfo, stagePlans } from './stage-info.ts';
 import { StageRunner } from './stage-runner.ts';
-import { isOutOfTime, stopReason } from './stopping.ts';
+import { isOutOfTime, learnedDecision, stopReason } from './stopping.ts';
 import { UpdateSchedule } from './update-schedule.ts';
 import { usualEpochs } from './usual-epochs.ts';
 
@@ -88,6 +88,7 @@ export class Trainer<O extends TaskOutcome = ClassOutcome, E extends Evaluated =
         why = isOutOfTime(this.options.config, this.progress)
           ? 'minutes'
           : yield* this.runStage(this.stages[this.progress.stage]);
+        if (why === 'perfect') yield* this.endLearned();
         if (endsTraining(why)) break;
         this.progress = afterStage(this.progress);
         yield* this.revisePlan();
@@ -121,11 +122,22 @@ export class Trainer<O extends TaskOutcome = ClassOutcome, E extends Evaluated =
       yield { type: 'decision', ...decision, stages: stagePlans(this.stages) };
   }
 
+  /** Records what a training with nothing left to learn leaves out. */
+  private *endLearned(): Generator<TrainingEvent<E>> {
+    const decision = learnedDecision(this.options.task.metric, this.progress);
+    const { decisions } = this.progress;
+    // A training that was stopped after this decision makes it again.
+    if (decisions.some(({ message }) => message === decision.message)) return;
+    this.progress = { ...this.progress, decisions: [...decisions, decision] };
+    yield { type: 'decision', ...decision, stages: stagePlans(this.stages) };
+  }
+
   private async *runStage(config: StageConfig): AsyncGenerator<TrainingEvent<E>, StopReason> {
-    const { config: training, task } = this.options;
+    const { config: training, task, val } = this.options;
+    const rules = { config: training, metric: task.metric, validation: val.length };
     const began = performance.now();
     let stage = await this.begin(config);
-    let why = stopReason(config, training, this.progress, task.metric);
+    let why = stopReason(config, rules, this.progress);
     if (!why) await this.runner.prefetch(stage, this.progress);
     yield { type: 'stage', ...this.describe(config) };
     if (this.progress.batch === 0) await this.keepEpochStart();
@@ -136,7 +148,7 @@ export class Trainer<O extends TaskOutcome = ClassOutcome, E extends Evaluated =
         yield await this.rollBack(cut);
         if (this.interrupted) return 'interrupted';
         stage = await this.begin(config);
-      } else why = stopReason(config, training, this.progress, task.metric);
+      } else why = stopReason(config, rules, this.progress);
     }
     const seconds = (performance.now() - began) / 1000;
     yield { type: 'stage-end', seconds, why, ...gainOf(this.progress, task.metric) };
@@ -260,7 +272,8 @@ export class Trainer<O extends TaskOutcome = ClassOutcome, E extends Evaluated =
   }
 }
 
-const endsTraining = (why: StopReason): boolean => why === 'target' || why === 'minutes' || why === 'interrupted';
+const endsTraining = (why: StopReason): boolean =>
+  why === 'target' || why === 'perfect' || why === 'minutes' || why === 'interrupted';
 
 const unreadable = (split: 'training' | 'validation') =>
   new ThawError(

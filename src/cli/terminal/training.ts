@@ -117,6 +117,8 @@ export class TrainingDisplay {
         break;
       case 'end':
         // Also between two stages, where no stage ends by it.
+        if (event.why === 'perfect')
+          this.terminal.print(styled`  ${c.dim('--no-stop-when-perfect trains all planned epochs')}`);
         if (event.why === 'minutes') this.terminal.print(styled`  ${c.dim('the time limit is reached')}`);
         break;
       case 'decision':

@@ -20,6 +20,7 @@ import {
   rollbackSchema,
   type StageEnd,
   type StageInfo,
+  STOP_REASONS,
   type StopReason,
 } from '../../training/index.ts';
 import { readTextIfThere } from '../disk/index.ts';
@@ -67,7 +68,7 @@ export const newRecord = (continued?: ContinuedClasses): RunRecord => ({
 
 const names = z.array(z.string());
 const count = z.number().nonnegative();
-const stopReason = z.enum(['finished', 'target', 'minutes', 'until', 'plateau', 'interrupted']).nullable();
+const stopReason = z.enum(STOP_REASONS).nullable();
 const bytes = { base: count, model: count, state: count, values: count, batches: count, caches: count, total: count };
 
 const recordSchema = z.object({

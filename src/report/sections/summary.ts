@@ -13,6 +13,7 @@ const support = (confusion: readonly (readonly number[])[]): number => sum(confu
 export const WHY = {
   finished: 'all stages are complete',
   target: 'the target was reached',
+  perfect: 'validation is perfect, and the losses no longer fall',
   minutes: 'the time was used',
   until: 'the last stage reached its goal',
   plateau: 'the metric stopped improving',

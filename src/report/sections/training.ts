@@ -159,6 +159,7 @@ ${folded(
 const ENDED = {
   finished: 'all epochs',
   target: 'target reached',
+  perfect: 'perfect validation',
   minutes: 'time used',
   until: 'goal reached',
   plateau: 'no improvement',
