@@ -418,16 +418,19 @@ describe('configuration', () => {
 
   it.each([
     ['extreme', /unknown augmentation policy "extreme"/],
-    [{ blurr: {} }, /augmentation.*blurr/],
-    [{ horizontalFlip: { probability: 2 } }, /augmentation.horizontalFlip.probability: /],
+    [{ blurr: {} }, /setting augment: there is no "blurr"\. Did you mean blur\?/],
+    [
+      { horizontalFlip: { probability: 2 } },
+      /setting augment\.horizontalFlip\.probability: it takes a number of at most 1, not 2/,
+    ],
     [
       { hue: { probability: 1, degrees: [10, -10] } },
-      /augmentation.hue.degrees: the first number must not be above the second/,
+      /setting augment\.hue\.degrees: the first number must not be above the second/,
     ],
-    [{ policy: 'light', hue: 3 }, /augmentation.hue: /],
-    [{ posterize: { probability: 1, bits: [5, 3] } }, /augmentation.posterize.bits: the first number/],
-    [{ fill: 'sky' }, /augmentation.fill: /],
-    [7, /augmentation: /],
+    [{ policy: 'light', hue: 3 }, /setting augment\.hue: it takes an object, not 3/],
+    [{ posterize: { probability: 1, bits: [5, 3] } }, /setting augment\.posterize\.bits: the first number/],
+    [{ fill: 'sky' }, /setting augment\.fill: it takes .+, not "sky"/],
+    [7, /setting augment: it takes an object, not 7/],
   ])('refuses %j', (value, message) => {
     expect(() => readAugmentation(value)).toThrow(message);
   });

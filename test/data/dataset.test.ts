@@ -231,6 +231,26 @@ describe('tables', () => {
     ]);
   });
 
+  it.each([
+    [';', 'metadata.csv'],
+    ['\t', 'metadata.csv'],
+    ['\t', 'metadata.tsv'],
+    [',', 'metadata.csv'],
+  ])('separated by %j in %s, with other separators in quotes', async (separator, file) => {
+    const root = await withImages();
+    const quotedName = '"cat, small; black"';
+    const rows = [
+      ['file_name', '"label"', 'split'],
+      ['images/1.png', quotedName, 'train'],
+      ['images/2.png', 'dog', 'train'],
+      ['images/3.png', 'dog', 'val'],
+    ];
+    write(root, file, `\ufeff${rows.map((row) => row.join(separator)).join('\r\n')}\r\n`);
+    const data = await openDataset(root);
+    expect(data.classes).toEqual(['cat, small; black', 'dog']);
+    expect([data.train.length, data.val.length]).toEqual([2, 1]);
+  });
+
   it('JSON lines, split by seed', async () => {
     const root = await withImages();
     const rows = [1, 2, 3, 4].map((i) => JSON.stringify({ file_name: `images/${i}.png`, label: i % 2 }));

@@ -1,4 +1,6 @@
 import { ThawError } from '../../errors.ts';
+import { nearestHint } from '../../nearest.ts';
+import { firstIssue, plainWords } from '../../schema-words.ts';
 import { type Augmentation, changesSchema } from './changes.ts';
 
 const light: Augmentation = {
@@ -77,15 +79,15 @@ export function readAugmentation(value: unknown = 'light'): Augmentation {
     throw new ThawError(
       'bad-config',
       `unknown augmentation policy "${value}"`,
-      `Choose one of: ${Object.keys(augmentationPolicies).join(', ')}`,
+      nearestHint(value, Object.keys(augmentationPolicies)),
     );
   }
   if (typeof value === 'object' && value !== null && 'policy' in value) {
     const { policy, ...changes } = value;
     return { ...readAugmentation(String(policy)), ...readAugmentation(changes) };
   }
-  const result = changesSchema.safeParse(value);
+  const result = changesSchema.safeParse(value, { error: plainWords });
   if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  throw new ThawError('bad-config', `${['augmentation', ...issue.path].join('.')}: ${issue.message}`);
+  const { where, words } = firstIssue(result.error);
+  throw new ThawError('bad-config', `setting augment${where && `.${where}`}: ${words}`, 'See docs/configuration.md');
 }

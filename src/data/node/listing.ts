@@ -29,8 +29,8 @@ export interface Listing {
   readonly strays: readonly string[];
 }
 
-const tableNames = ['metadata.csv', 'metadata.jsonl', 'labels.csv', 'labels.jsonl'];
-const isTable = (path: string): boolean => /\.(csv|jsonl|ndjson)$/i.test(path);
+const tableNames = ['metadata', 'labels'].flatMap((name) => ['csv', 'tsv', 'jsonl'].map((type) => `${name}.${type}`));
+const isTable = (path: string): boolean => /\.(csv|tsv|jsonl|ndjson)$/i.test(path);
 /** Files that operating systems leave in folders. */
 const isHidden = (name: string): boolean =>
   name.startsWith('.') || ['thumbs.db', 'desktop.ini'].includes(name.toLowerCase());

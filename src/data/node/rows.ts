@@ -23,7 +23,22 @@ export const cell = (row: Row, key: string): string =>
  */
 export async function readRows(path: string, example: string): Promise<{ rows: NumberedRow[]; columns: string[] }> {
   const text = await readFile(path, 'utf8');
-  return /\.csv$/i.test(path) ? readCsv(path, text) : readJsonLines(path, text, example);
+  return isCsv(path) ? readCsv(path, text) : readJsonLines(path, text, example);
+}
+
+/** Whether a path is that of a table with a header line. */
+export const isCsv = (path: string): boolean => /\.[ct]sv$/i.test(path);
+
+const SEPARATORS = [',', ';', '\t'];
+
+/** The separator of a table: the most frequent one in its first line, outside of quotes. Spreadsheets in many languages write semicolons. */
+function separatorOf(text: string): string {
+  const [line = ''] = text
+    .replace(/"[^"]*"/g, '')
+    .trimStart()
+    .split(/\r?\n/, 1);
+  const counts = SEPARATORS.map((separator) => line.split(separator).length);
+  return SEPARATORS[counts.indexOf(Math.max(...counts))];
 }
 
 function readCsv(path: string, text: string): { rows: NumberedRow[]; columns: string[] } {
@@ -34,7 +49,9 @@ function readCsv(path: string, text: string): { rows: NumberedRow[]; columns: st
     return columns;
   };
   try {
-    records = parse(text, { bom: true, columns: header, info: true, skip_empty_lines: true, trim: true }) as never;
+    const delimiter = separatorOf(text);
+    const options = { bom: true, columns: header, delimiter, info: true, skip_empty_lines: true, trim: true };
+    records = parse(text, options) as never;
   } catch (error) {
     throw new ThawError('bad-data', `${path}: ${(error as Error).message}`, 'Use a CSV file with a header line', {
       cause: error,

@@ -5,7 +5,7 @@ import { ThawError } from '../../errors.ts';
 import { byCodeUnits } from '../split.ts';
 import type { LabelReading } from '../types.ts';
 import type { Entry, Listing } from './listing.ts';
-import { cell, type Row, readRows } from './rows.ts';
+import { cell, isCsv, type Row, readRows } from './rows.ts';
 import { splitNames } from './split-names.ts';
 
 const FILE = ['file_name', 'file', 'filename', 'path', 'image'];
@@ -78,7 +78,7 @@ const missingColumn = (path: string, column: string, columns: readonly string[],
   new ThawError(
     'bad-data',
     `${path} has no column ${column}, only ${columns.join(', ')}`,
-    `${/\.csv$/i.test(path) ? 'The first line must have the column names' : 'Every line must have'}: ${example(reading)}`,
+    `${isCsv(path) ? 'The first line must have the column names' : 'Every line must have'}: ${example(reading)}`,
   );
 
 /** A function that reads a row's labels, and the label names from columns. */
@@ -160,7 +160,7 @@ const numberReader =
       throw new ThawError(
         'bad-data',
         `${where}: ${column} is "${text}"`,
-        `Use a number, or select the numeric columns with --targets`,
+        `Use a number with a decimal point, or select the numeric columns with --targets`,
       );
     });
     return { numbers, label: numbers.join('|') };

@@ -10,7 +10,7 @@ import { cell, type NumberedRow, readRows } from './rows.ts';
 import { type SplitName, splitNames } from './split-names.ts';
 
 const HINT = 'Give a CSV or JSON lines file with text and label, or one folder of .txt files per class';
-const TABLE = /\.(csv|jsonl|ndjson)$/i;
+const TABLE = /\.(csv|tsv|jsonl|ndjson)$/i;
 
 interface TextEntry {
   /** A file, or a table with its line. */
