@@ -42,9 +42,12 @@ export class ThawError extends Error {
     super(asLine(message), options);
     this.hint = hint === undefined ? hint : asLine(hint);
     // JavaScriptCore (Safari, Bun) gives every error a `line` of its own, which would hide a getter of the class.
-    Object.defineProperty(this, 'line', { value: this.hint ? `${this.message}. ${this.hint}` : this.message });
+    Object.defineProperty(this, 'line', { value: this.hint ? `${ended(this.message)} ${this.hint}` : this.message });
   }
 }
+
+/** A message may end with a question: `Did you mean lr?` */
+const ended = (message: string): string => (/[.?]$/.test(message) ? message : `${message}.`);
 
 const asLine = (text: string): string => withoutSecrets(text).replace(/\s*[\n\v\f\r\u0085\u2028\u2029]\s*/g, ' ');
 

@@ -1,6 +1,7 @@
 /** JSON that anybody may have changed, checked against a schema. */
 import * as z from 'zod';
 import { type ErrorCode, ThawError } from './errors.ts';
+import { firstIssue, plainWords } from './schema-words.ts';
 
 /** Any number. JSON has none that are not finite: there, null stands for NaN. */
 export const real = z.unknown().transform((value, context): number => {
@@ -43,23 +44,14 @@ export function parseJson<S extends z.ZodType>(
 /** The same for JSON that was parsed. */
 export function checkJson<S extends z.ZodType>(value: unknown, schema: S, source: Source): z.output<S> {
   if (isDeep(value)) throw damaged(source, `it has more than ${DEEPEST} levels`);
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: plainWords });
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const at = issue.path.map(String).join('.');
-  throw damaged(source, `${at && `${at}: `}${wordsOf(issue)}`, result.error);
+  const { where, words } = firstIssue(result.error);
+  throw damaged(source, `${where && `${where}: `}${words}`, result.error);
 }
 
 const damaged = ({ what, hint, code = 'run-directory' }: Source, why: string, cause?: unknown): ThawError =>
   new ThawError(code, `${what} is damaged: ${why}`, hint, { cause });
-
-/** What zod says in terms of types, in plain words. */
-export const wordsOf = ({ message }: Pick<z.core.$ZodIssue, 'message'>): string =>
-  message
-    .replace(/^Invalid input: expected nonoptional, received undefined$/, 'it is missing')
-    .replace(/^Invalid input: expected (\w+), received undefined$/, 'it has no default and must be given ($1)')
-    .replace(/^Invalid input: expected (\w+), received (\w+)$/, 'it takes $1, not $2')
-    .replace(/^Invalid option: expected one of /, 'it takes one of ');
 
 /** Without calling itself: that is what deep values are refused for. */
 export function isDeep(value: unknown): boolean {

@@ -70,7 +70,7 @@ function check(recommended: RecommendedSettings): void {
       readAugmentation(readSettings({ [name]: value }).augment);
     } catch (error) {
       if (!(error instanceof ThawError)) throw error;
-      const message = error.message.replace(/^(setting \w+: |augmentation\.)/, '');
+      const message = error.message.replace(/^setting \w+(\.|: )/, '');
       const hint = `Fix it there, or set ${name} yourself`;
       throw new ThawError('bad-config', `${WHERE}.${name}: ${message}`, hint, { cause: error });
     }

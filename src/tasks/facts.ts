@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { withStd } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
+import { firstIssue, plainWords } from '../schema-words.ts';
 
 const names = z.array(z.string());
 const numbers = z.array(z.number());
@@ -42,9 +43,13 @@ export type FactsOf<N extends TaskName> = Extract<TaskFacts, { task: N }>;
 
 /** @throws ThawError `bad-model` if they are damaged */
 export function readFacts(json: unknown): TaskFacts {
-  const result = factsSchema.safeParse(json);
+  const result = factsSchema.safeParse(json, { error: plainWords });
   if (result.success) return result.data;
-  throw new ThawError('bad-model', 'cannot read the task of the model', 'Export it again with `thaw export`', {
-    cause: result.error,
-  });
+  const { where, words } = firstIssue(result.error);
+  throw new ThawError(
+    'bad-model',
+    `cannot read the task of the model: ${where && `${where}: `}${words}`,
+    'Export it again with `thaw export`',
+    { cause: result.error },
+  );
 }

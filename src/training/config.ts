@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { LOSSES, type LossName } from '../compiler/losses/index.ts';
 import { OPTIMIZERS, type OptimizerName } from '../compiler/optimizers/index.ts';
 import { ThawError } from '../errors.ts';
-import { wordsOf } from '../json.ts';
+import { firstIssue, plainWords } from '../schema-words.ts';
 import { WARMUP_NAMES } from './averaging.ts';
 import { scheduleSchema } from './schedules.ts';
 
@@ -74,9 +74,16 @@ const loss = z
   })
   .superRefine(({ name, ...given }, context) => refuseOthers(name, given, LOSSES[name].takes ?? [], context));
 
+/** A number, also as text from a flag; other values unchanged, so that an error can show them. */
+const numeric = (value: unknown): unknown => (Number.isNaN(Number(value)) ? value : Number(value));
+
+/** Takes a single number as one option of an object. */
+const shorthand = (option: string) => (value: unknown) =>
+  value === undefined || typeof value === 'object' ? value : { [option]: numeric(value) };
+
 /** A number is the largest norm. */
 const clip = z.preprocess(
-  (v) => (v === undefined || typeof v === 'object' ? v : { norm: Number(v) }),
+  shorthand('norm'),
   z
     .strictObject({ norm: rate.optional(), value: rate.optional(), adaptive: rate.optional() })
     .refine(
@@ -87,13 +94,13 @@ const clip = z.preprocess(
 
 const dropRate = z.number().min(0).max(0.99);
 const dropout = z.preprocess(
-  (v) => (typeof v === 'string' && v.trim() !== '' ? Number(v) : v),
+  (v) => (typeof v === 'string' && v.trim() !== '' ? numeric(v) : v),
   z.union([dropRate, z.record(z.string().min(1), dropRate)]).default(0),
 );
 
 /** A weight, or an object. */
 const distill = z.preprocess(
-  (v) => (v === undefined || typeof v === 'object' ? v : { weight: Number(v) }),
+  shorthand('weight'),
   z
     .strictObject({
       of: z.enum(['features', 'scores']).default('features'),
@@ -106,7 +113,7 @@ const distill = z.preprocess(
 
 /** α, or an object with α and β. */
 const l2sp = z.preprocess(
-  (v) => (v === undefined || typeof v === 'object' ? v : { alpha: Number(v) }),
+  shorthand('alpha'),
   z.strictObject({ alpha: z.number().min(0).default(0.1), beta: z.number().min(0).default(0.01) }).optional(),
 );
 
@@ -114,7 +121,7 @@ const l2sp = z.preprocess(
 const lora = z.preprocess(
   (v) => {
     if (typeof v === 'boolean') return v ? {} : undefined;
-    return typeof v === 'number' || (typeof v === 'string' && /^\d+$/.test(v)) ? { rank: Number(v) } : v;
+    return shorthand('rank')(v);
   },
   z
     .strictObject({
@@ -130,13 +137,13 @@ const lora = z.preprocess(
 
 /** A number is the decay. */
 const ema = z.preprocess(
-  (v) => (v === undefined || typeof v === 'object' ? v : { decay: Number(v) }),
+  shorthand('decay'),
   z.strictObject({ decay: z.number().min(0).lt(1), warmup: z.enum(WARMUP_NAMES).default('power') }),
 );
 
 /** A number is the most rollbacks. */
 const rollbacks = z.preprocess(
-  (v) => (v === undefined || typeof v === 'object' ? v : { most: Number(v) }),
+  shorthand('most'),
   z.strictObject({ most: z.number().int().min(0).default(3), factor: z.number().gt(0).lt(1).default(0.5) }),
 );
 
@@ -244,15 +251,16 @@ export type TrainingConfig = z.output<typeof trainingSchema>;
 export type TrainingConfigInput = z.input<typeof trainingSchema>;
 export type StageConfig = NonNullable<TrainingConfig['stages']>[number];
 
+const SEE = 'See `thaw train --help` for the settings';
+
 /**
  * Fills in defaults.
  *
  * @throws ThawError `bad-config` naming the setting and its possible values
  */
 export function parseConfig<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
-  const result = schema.safeParse(input);
+  const result = schema.safeParse(input, { error: plainWords });
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const where = issue.path.join('.') || ('keys' in issue ? String(issue.keys) : 'the configuration');
-  throw new ThawError('bad-config', `setting ${where}: ${wordsOf(issue)}`, 'See `thaw train --help` for the settings');
+  const { where, words } = firstIssue(result.error);
+  throw new ThawError('bad-config', `${where ? `setting ${where}` : 'the settings'}: ${words}`, SEE);
 }

@@ -3,6 +3,7 @@
  * (`torch.optim.lr_scheduler`, fastai, transformers), stepped once an update; epochs become steps.
  */
 import * as z from 'zod';
+import { nearestHint } from '../nearest.ts';
 import type { Metric, Scores } from '../tasks/index.ts';
 
 /** The progress of a stage. */
@@ -212,8 +213,10 @@ export const scheduleSchema = z.preprocess(
     return typeof value === 'object' ? { name: 'cosine', ...value } : value;
   },
   z.discriminatedUnion('name', named as [(typeof named)[number], ...typeof named], {
-    error: ({ code }) =>
-      code === 'invalid_union' ? `there is no such schedule, but ${SCHEDULE_NAMES.join(', ')}` : undefined,
+    error: ({ code, input }) =>
+      code === 'invalid_union'
+        ? `there is no such schedule. ${nearestHint(String((input as { name?: unknown }).name), SCHEDULE_NAMES)}`
+        : undefined,
   }),
 ) as z.ZodType<ScheduleOptions, ScheduleInput>;
 

@@ -75,6 +75,6 @@ export function learnedDecision({ title }: Metric, progress: Progress): Decision
     decision: 'stop',
     stage: progress.stage + 1,
     epoch: progress.epoch,
-    message: `the validation ${title} is perfect, and the losses no longer fall: training ends without ${epochs} planned epochs (${parts.join(', ')})`,
+    message: `the validation ${title} is perfect, and the losses no longer fall: training ends ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'} before its plan (${parts.join(', ')})`,
   };
 }

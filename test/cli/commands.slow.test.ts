@@ -90,6 +90,21 @@ describe('an error that the user can fix takes one line and exit code 2', () => 
   const cases: [what: string, words: () => string[], line: RegExp][] = [
     ['an unknown command', () => ['trian'], /unknown command trian\. Did you mean train\?/],
     ['an unknown flag', () => ['train', 'm', 'd', '--epoch', '3'], /unknown flag --epoch\. Did you mean --epochs\?/],
+    [
+      'a flag by its name elsewhere',
+      () => ['train', 'm', 'd', '--learning-rate', '3'],
+      /unknown flag --learning-rate\. Did you mean --lr\?/,
+    ],
+    [
+      'an option that does not exist',
+      () => ['train', project.model, project.data, '--loss', '{"name":"focal","gama":2}'],
+      /setting loss: there is no "gama"\. Did you mean gamma\? See/,
+    ],
+    [
+      'an optimizer that does not exist',
+      () => ['train', project.model, project.data, '--optimizer', 'adamm'],
+      /setting optimizer\.name: it takes sgd, .* or muon, not "adamm" \(did you mean adam\?\)/,
+    ],
     ['a flag before the command', () => ['--seed', '3'], /unknown flag --seed\./],
     ['a flag twice', () => ['train', 'm', 'd', '--lr', '1', '--lr=2'], /--lr is given twice/],
     ['a flag without its value', () => ['train', 'm', 'd', '--lr'], /--lr needs a value/],
@@ -99,7 +114,7 @@ describe('an error that the user can fix takes one line and exit code 2', () => 
     [
       'a device that does not exist',
       () => ['train', 'm', 'd', '--device', 'gpu'],
-      /--device takes auto, cpu, .* or wasm, not "gpu"\. Did you mean cpu\?/,
+      /--device takes auto, cpu, .* or wasm, not "gpu"\. Did you mean cuda\?/,
     ],
     ['a missing argument', () => ['train', 'm'], /thaw train needs <data>/],
     ['an unexpected argument', () => ['resume', 'a', 'b'], /got an unexpected argument "b"/],

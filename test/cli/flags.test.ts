@@ -84,7 +84,7 @@ describe('arguments', () => {
     [['--lr', 'fast'], '--lr takes a number, not "fast". See --help'],
     [['--lr', ' '], '--lr takes a number, not " ". See --help'],
     [['--mean', '1,,2'], '--mean takes a number, not "". See --help'],
-    [['--device', 'gpu'], '--device takes auto, cpu or cuda, not "gpu". Did you mean cpu?'],
+    [['--device', 'gpu'], '--device takes auto, cpu or cuda, not "gpu". Did you mean cuda?'],
     [['--device', 'accelerator'], '--device takes auto, cpu or cuda, not "accelerator". See --help'],
     [['--input', 'x'], '--input takes NAME:SHAPE, not "x". For example pixels:batchx3x224x224'],
   ])('%j is refused', (given, message) => {

@@ -70,7 +70,7 @@ test.each<[command: string, change: Change | ReturnType<typeof at>, line: RegExp
   [
     'resume',
     at('record.json', 'stages', 5),
-    /^RUN\/record\.json is damaged: stages: it takes array, not number\. Remove it/,
+    /^RUN\/record\.json is damaged: stages: it takes a list, not 5\. Remove it/,
   ],
   ['resume', at('record.json', 'stages.0.groups', null), /record\.json is damaged: stages\.0\.groups/],
   ['resume', at('record.json', 'before', { loss: 1 }), /^RUN\/record\.json is damaged: accuracy: it is missing/],
@@ -80,15 +80,15 @@ test.each<[command: string, change: Change | ReturnType<typeof at>, line: RegExp
     at('checkpoints/source.json', 'about.preprocessing', null),
     /source of the run RUN is damaged: preprocessing/,
   ],
-  ['resume', at('checkpoints/source.json', 'about.task.classes', 'a'), /is damaged: task\.classes: it takes array/],
+  ['resume', at('checkpoints/source.json', 'about.task.classes', 'a'), /is damaged: task\.classes: it takes a list/],
   ['resume', at('checkpoints/source.json', 'about.preprocessing.mean', [1]), /^preprocessing: mean is \[1\]/],
   ['resume', at('checkpoints/source.json', 'files', {}), /source\.json is damaged: files\.source\.onnx/],
   ['resume', at('config.yaml', 'constructor', 1), /^there is no setting "constructor"/],
-  ['resume', at('config.yaml', 'lr', 'fast'), /^setting lr: it takes number, not string/],
+  ['resume', at('config.yaml', 'lr', 'fast'), /^setting lr: it takes a number, not "fast"/],
   [
     'resume',
     at(CHECKPOINT, 'progress.rows', null),
-    /the progress of the checkpoint is damaged: rows: it takes array, not null/,
+    /the progress of the checkpoint is damaged: rows: it takes a list, not null/,
   ],
   [
     'resume',
@@ -107,7 +107,7 @@ test.each<[command: string, change: Change | ReturnType<typeof at>, line: RegExp
   [
     'rows',
     at('metrics.jsonl', 'train', 3),
-    /^line 1 of RUN\/metrics\.jsonl is damaged: train: it takes object, not number/,
+    /^line 1 of RUN\/metrics\.jsonl is damaged: train: it takes an object, not 3/,
   ],
   ['merge', at('adapters/adapter_model.safetensors', 'thaw.preprocessing', null), /^the preprocessing is damaged/],
   [
@@ -120,8 +120,8 @@ test.each<[command: string, change: Change | ReturnType<typeof at>, line: RegExp
     at('sweep.json', 'trials.0.runs.0.path', '../outside'),
     /sweep\.json is damaged: trials\.0\.runs\.0\.path: it must be the folder of a trial/,
   ],
-  ['resume, sweep', at('sweep.json', 'trials', {}), /sweep\.json is damaged: trials: it takes array/],
-  ['resume, sweep', at('sweep.json', 'metric', 'accuracy'), /sweep\.json is damaged: metric: it takes object/],
+  ['resume, sweep', at('sweep.json', 'trials', {}), /sweep\.json is damaged: trials: it takes a list/],
+  ['resume, sweep', at('sweep.json', 'metric', 'accuracy'), /sweep\.json is damaged: metric: it takes an object/],
   [
     'federated finish',
     at('record.jsonl', 'time', 'once'),

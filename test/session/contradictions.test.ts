@@ -37,8 +37,8 @@ test('amsgrad is a part of the optimizer', () => {
 
 test.each<[Record<string, unknown>, RegExp]>([
   [{ schedule: 'multi-step' }, /^setting schedule\.at: it must be given: the epochs after which the rate falls/],
-  [{ epochs: '3' }, /^setting epochs: it takes number, not string$/],
-  [{ preset: 'best' }, /^setting preset: it takes one of "adaptive"\|"gradual"/],
+  [{ epochs: '3' }, /^setting epochs: it takes a number, not "3"$/],
+  [{ preset: 'best' }, /^setting preset: it takes adaptive, gradual, head-only, full, fastai or lp-ft, not "best"$/],
 ])('%j is refused in plain words', (settings, said) => {
   expect(() => readSettings(settings)).toThrow(said);
 });

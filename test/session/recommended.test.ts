@@ -23,8 +23,8 @@ test.each([undefined, null, {}, { thaw: null }, { thaw: { temperature: 2 } }, { 
 );
 
 test.each([
-  [{ lr: -1 }, 'config.json: thaw.training.lr: Too small: expected number to be >0. Fix it there, or set lr yourself'],
-  [{ views: 'many' }, 'config.json: thaw.training.views: it takes number, not string'],
+  [{ lr: -1 }, 'config.json: thaw.training.lr: it takes a number above 0, not -1. Fix it there, or set lr yourself'],
+  [{ views: 'many' }, 'config.json: thaw.training.views: it takes a number, not "many"'],
   [{ augment: 'wild' }, 'config.json: thaw.training.augment: unknown augmentation policy "wild"'],
   [{ augment: { rotation: { degrees: [0, 1] } } }, 'config.json: thaw.training.augment: rotation.probability'],
   [{ device: 'cuda' }, 'config.json: thaw.training.device is nothing that a model recommends. It may say augment'],

@@ -201,7 +201,7 @@ describe('a schedule', () => {
   });
 
   it('says what it takes', () => {
-    expect(() => read('cosin' as 'cosine')).toThrow(/schedule.*cosine-restarts/);
+    expect(() => read('cosin' as 'cosine')).toThrow(/schedule.*Did you mean cosine\?/);
     expect(() => read({ name: 'one-cycle', warmup: 0.1 } as ScheduleInput)).toThrow(/warmup/);
     expect(() => read('multi-step' as 'cosine')).toThrow(/at/);
   });

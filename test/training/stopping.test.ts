@@ -20,7 +20,7 @@ interface Course {
 }
 
 /** The progress after epochs with these losses, within the second stage. */
-function after({ train, val, accuracy = val.map(() => 1) }: Course): Progress {
+function progressOf({ train, val, accuracy = val.map(() => 1) }: Course): Progress {
   const rows = train.map(
     (loss, i): EpochRow => ({
       ...{ epoch: i + 1, stage: i < 6 ? 1 : 2, trainable: 1, lr: 1, seconds: 1 },
@@ -33,7 +33,7 @@ function after({ train, val, accuracy = val.map(() => 1) }: Course): Progress {
 
 const flat = (...first: readonly number[]) => [...first, ...Array(9 - first.length).fill(first.at(-1))];
 const reason = (course: Course, given: Partial<StoppingRules> = {}) =>
-  stopReason(stages[1], { ...rules, ...given }, after(course));
+  stopReason(stages[1], { ...rules, ...given }, progressOf(course));
 
 describe('a training with perfect validation', () => {
   const settled = { train: flat(1, 0.5, 0.3), val: flat(1, 0.4, 0.2) };
@@ -65,17 +65,17 @@ describe('a training with perfect validation', () => {
   });
 
   it('is not called perfect after its last planned epoch', () => {
-    const progress = { ...after(settled), stages: [stages[0], { train: 'last:3', epochs: 3 }] };
+    const progress = { ...progressOf(settled), stages: [stages[0], { train: 'last:3', epochs: 3 }] };
     expect(stopReason({ train: 'last:3', epochs: 3 }, rules, progress)).toBe('finished');
   });
 
   it('reports what it leaves out', () => {
-    expect(learnedDecision(metric, after(settled))).toEqual({
+    expect(learnedDecision(metric, progressOf(settled))).toEqual({
       decision: 'stop',
       stage: 2,
       epoch: 9,
       message:
-        'the validation accuracy is perfect, and the losses no longer fall: training ends without 11 planned epochs (last:3 for 7, stem, head for 4)',
+        'the validation accuracy is perfect, and the losses no longer fall: training ends 11 epochs before its plan (last:3 for 7, stem, head for 4)',
     });
   });
 });
@@ -101,7 +101,7 @@ it('a training that learned everything ends early, also after an interruption at
   expect(of(events, 'end')[0].why).toBe('perfect');
   expect(of(events, 'stage-end').at(-1)!.why).toBe('perfect');
   const [decision] = of(events, 'decision');
-  expect(decision.message).toContain(`without ${33 - epochs} planned epochs`);
+  expect(decision.message).toContain(`ends ${33 - epochs} epochs before its plan`);
   for (const resume of [checkpoints[3], checkpoints.at(-2)!, checkpoints.at(-1)!]) {
     const again = await trainerOf(easy, { resume });
     expect(of(await eventsOf(again), 'end')[0].why).toBe('perfect');

@@ -31,7 +31,6 @@ import { readModelFile } from '../models/files.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel } from './fetch-model.ts';
-import { openLabelled } from './inputs.ts';
 
 export interface InspectRequest {
   readonly model: string;
@@ -108,6 +107,8 @@ async function planFor(
   const { settings } = withRecommended({}, resolved.config);
   const format = inputFormatOf(inference.model, resolved, settings, {});
   const { seed, valFraction, strict } = settings;
+  // Loaded only if needed: it reads images and tables.
+  const { openLabelled } = await import('./inputs.ts');
   const { train, classes } = await openLabelled(data, format, { seed, valFraction, strict, signal: hooks.signal });
   const { anatomy } = anatomized(inference, { head });
   const stages = planStages(trainingConfigOf(settings), anatomy, usualEpochs(train.length, classes.length));

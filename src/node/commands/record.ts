@@ -18,9 +18,9 @@ import {
   findingSchema,
   type Rollback,
   rollbackSchema,
+  STOP_REASONS,
   type StageEnd,
   type StageInfo,
-  STOP_REASONS,
   type StopReason,
 } from '../../training/index.ts';
 import { readTextIfThere } from '../disk/index.ts';

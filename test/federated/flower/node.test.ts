@@ -95,7 +95,7 @@ describe('at the start', () => {
         );
         fake.instead = (method) => (method === 'register-node' ? { status: 412, body } : undefined);
       },
-      /rejects this node: All SuperNodes must be registered via the CLI\.. Give the key/,
+      /rejects this node: All SuperNodes must be registered via the CLI\. Give the key/,
     ],
     [
       'with another clock',
