@@ -1,4 +1,5 @@
 import { ThawError } from '../../errors.ts';
+import { nearest } from '../../nearest.ts';
 import type { LayerGroup } from './groups.ts';
 import type { Omission } from './omissions.ts';
 
@@ -106,7 +107,12 @@ function toPattern(part: string): RegExp {
   }
 }
 
+/** Words of the language, besides `last:N`. */
+const WORDS = ['head', 'all'];
+
 function hint(part: string, groups: readonly LayerGroup[], allNames: readonly string[]): string {
+  const word = nearest(part, WORDS);
+  if (word !== undefined) return `Did you mean ${word}?`;
   const near = [...new Set([...groups.map(({ name }) => name), ...allNames])]
     .map((name) => ({ name, likeness: likeness(part, name) }))
     .filter(({ likeness }) => likeness > 0.4)
