@@ -7,6 +7,7 @@ import { type Flags, flagName } from '../../src/cli/flags.ts';
 import { usageOf } from '../../src/cli/help.ts';
 import { runThaw } from '../../src/cli/run.ts';
 import { TRAIN_FLAGS } from '../../src/cli/train-flags.ts';
+import { ThawError } from '../../src/errors.ts';
 import { readSettings, settingNames } from '../../src/session/index.ts';
 import { needs, SIGNALS } from '../needs.ts';
 import { makeProject, type Project } from '../node/commands/project.ts';
@@ -184,7 +185,7 @@ describe('an error that the user can fix takes one line and exit code 2', () => 
     expect(code).toBe(2);
     const { type, code: kind, message, hint } = JSON.parse(out.trim().split('\n').at(-1)!);
     expect({ type, kind }).toEqual({ type: 'error', kind: expect.stringMatching(/^[a-z-]+$/) });
-    expect(`thaw: ${hint ? `${message}. ${hint}` : message}`).toMatch(line);
+    expect(`thaw: ${new ThawError(kind, message, hint).line}`).toMatch(line);
   });
 
   test('--debug adds the stack trace', async () => {
