@@ -11,6 +11,7 @@ const ENTRIES = {
   core: 'src/core.ts',
   compiler: 'src/node/library/compiler.ts',
   thread: 'src/worker/node/thread.ts',
+  'heic-thread': 'src/data/node/heic-thread.js',
   probe: 'src/runtime/node/probe.js',
   'wasm-module': 'src/runtime/node/wasm-module.js',
   electron: 'src/electron/index.ts',

@@ -2,6 +2,7 @@ import { constants, existsSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { arch, cpus, freemem, platform, release, totalmem } from 'node:os';
 import { dirname } from 'node:path';
+import type { FormatStatus } from '../data/node/formats.ts';
 import type { Device, DeviceStatus } from '../runtime/devices.ts';
 import { type ProbeOptions, probeDevices, SLOWDOWN } from '../runtime/node/devices.ts';
 import { INSTALL_RUNTIME } from '../runtime/node/install.ts';
@@ -28,7 +29,9 @@ export interface Doctor {
   readonly memory: { readonly total: number; readonly free: number };
   /** Versions by package; null if it is not installed. */
   readonly onnxruntime: Readonly<Record<string, string | null>>;
-  readonly sharp: { readonly version: string; readonly libvips: string; readonly reads: readonly string[] } | null;
+  readonly sharp: { readonly version: string; readonly libvips: string } | null;
+  /** Image formats, each tried with a small image. Empty without sharp. */
+  readonly images: readonly FormatStatus[];
   readonly devices: readonly DeviceStatus[];
   readonly cache: { readonly folder: string; readonly writable: boolean };
   /** Thaw sends nothing. It downloads a model only if the user gives an address or `hf:`. */
@@ -36,18 +39,19 @@ export interface Doctor {
   readonly problems: readonly Problem[];
 }
 
-async function inspectSharp(): Promise<{ sharp: Doctor['sharp']; problem?: Problem }> {
+async function inspectSharp(): Promise<Pick<Doctor, 'sharp' | 'images'> & { problem?: Problem }> {
   try {
     const { default: sharp } = await import('sharp');
-    const reads = Object.values(sharp.format)
-      .filter(({ input }) => input.file)
-      .map(({ id }) => id)
-      .sort();
-    return { sharp: { version: sharp.versions.sharp ?? '', libvips: sharp.versions.vips, reads } };
+    const { formatStatuses } = await import('../data/node/formats.ts');
+    return {
+      sharp: { version: sharp.versions.sharp ?? '', libvips: sharp.versions.vips },
+      images: await formatStatuses(),
+    };
   } catch (error) {
     const reason = String((error as Error).message).split('\n')[0];
     return {
       sharp: null,
+      images: [],
       problem: { what: `cannot load sharp, which reads images: ${reason}`, howToMend: 'npm install sharp' },
     };
   }
@@ -88,7 +92,7 @@ const gibibyte = 2 ** 30;
  * every device.
  */
 export async function diagnose(options?: ProbeOptions): Promise<Doctor> {
-  const [{ sharp, problem }, devices] = [await inspectSharp(), await probeDevices(options)];
+  const [{ sharp, images, problem }, devices] = [await inspectSharp(), await probeDevices(options)];
   const names = ['onnxruntime-node', 'onnxruntime-web', 'onnxruntime-common'];
   const onnxruntime = Object.fromEntries(
     await Promise.all(names.map(async (name) => [name, await packageVersion(name)] as const)),
@@ -120,6 +124,7 @@ export async function diagnose(options?: ProbeOptions): Promise<Doctor> {
     memory,
     onnxruntime,
     sharp,
+    images,
     devices,
     cache,
     network: 'Thaw downloads models named by https: or hf:, and sends nothing',

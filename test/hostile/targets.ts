@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { readConfigFile } from '../../src/cli/config-file.ts';
 import { readSafetensors, writeSafetensors } from '../../src/compiler/step/safetensors.ts';
+import { formatName } from '../../src/data/file-format.ts';
 import { checkImage } from '../../src/data/node/check.ts';
 import { decodeImage } from '../../src/data/node/decode.ts';
 import { listTable } from '../../src/data/node/table.ts';
 import { openTexts } from '../../src/data/node/texts.ts';
 import { TextTokenizer } from '../../src/data/text/index.ts';
-import { parseHeader, unsupportedFormat } from '../../src/data/web/header.ts';
+import { parseHeader } from '../../src/data/web/header.ts';
 import { sha256 } from '../../src/digest.ts';
 import { ThawError } from '../../src/errors.ts';
 import { labelsOf, metadataOf } from '../../src/export/index.ts';
@@ -303,6 +304,8 @@ export const TARGETS: Readonly<Record<string, Target>> = {
         base().webp({ lossless: true }).toBuffer(),
         base().gif().toBuffer(),
         base().tiff().toBuffer(),
+        base().avif().toBuffer(),
+        readFileSync('test/data/photo.heic'),
         Buffer.from(
           '<svg xmlns="http://www.w3.org/2000/svg" width="30" height="30"><rect width="9" height="9"/></svg>',
         ),
@@ -311,7 +314,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
     mutate: mutateBytes,
     async attempt(content, folder) {
       parseHeader(content);
-      unsupportedFormat(content);
+      formatName(content);
       const path = place(content, folder, 'image.jpg');
       const found = await checkImage(path, 'quick');
       if ('reason' in found) return found.reason.replace(/\(.*/, '');

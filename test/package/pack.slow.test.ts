@@ -2,6 +2,7 @@
 // linked from ours, since installing them takes minutes and a network.
 import { execFile, spawn } from 'node:child_process';
 import {
+  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -153,6 +154,20 @@ test('its command runs', async () => {
   const text = await output('npx', '--no-install', 'thaw', 'doctor');
   expect(text).toMatch(/cpu/i);
   expect(text).toContain(process.versions.node);
+});
+
+test('reads HEIC if heic-decode is installed, and otherwise says how to get it', async () => {
+  copyFileSync('test/data/photo.heic', join(project, 'photo.heic'));
+  const predict = () => output(process.execPath, command, 'predict', 'default', 'photo.heic');
+  const { code, stderr } = await predict().catch((error) => error);
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringContaining('photo.heic (HEIC: to read it, npm install heic-decode;'),
+  ]);
+  expect(await output(process.execPath, command, 'doctor')).toMatch(/avif; not heic \(npm install heic-decode\)/);
+  link('heic-decode', 'node_modules/heic-decode');
+  expect(await predict()).toMatch(/% {2}photo\.heic/);
+  expect(await output(process.execPath, command, 'doctor')).toMatch(/ avif heic$/m);
 });
 
 test('a command loads few files, and the sources say where it was', async () => {

@@ -14,13 +14,15 @@ test('this machine, as data and as text', async () => {
   expect(doctor).toMatchObject({ thaw: version, node: process.versions.node, arch: process.arch });
   expect(doctor.onnxruntime['onnxruntime-node']).toMatch(/^\d+\.\d+\.\d+/);
   expect(doctor.onnxruntime['onnxruntime-common']).toMatch(/^\d+\.\d+\.\d+/);
-  expect(doctor.sharp?.reads).toEqual(expect.arrayContaining(['jpeg', 'png', 'webp', 'gif']));
+  const formats = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif', 'heic'];
+  expect(doctor.images).toEqual(formats.map((format) => ({ format, reads: true })));
   expect(doctor.devices.map(({ device }) => device)).toEqual([...devices]);
   expect(doctor.memory.free).toBeLessThanOrEqual(doctor.memory.total);
   expect(JSON.parse(JSON.stringify(doctor))).toEqual(doctor);
   const text = renderDoctor(doctor);
   for (const { device } of doctor.devices)
     expect(text).toMatch(new RegExp(`^  ${device} +(works|not available): `, 'm'));
+  expect(text).toMatch(/^ {2}images +reads jpeg png webp gif tiff avif heic$/m);
 });
 
 test('a broken part is a problem with a fix, not an error', async () => {
@@ -45,11 +47,16 @@ test('the text lists missing packages', async () => {
   const doctor: Doctor = {
     ...(await diagnose()),
     sharp: null,
+    images: [
+      { format: 'jpeg', reads: true },
+      { format: 'heic', reads: false, howToGetIt: 'npm install heic-decode' },
+    ],
     onnxruntime: { 'onnxruntime-node': null },
     problems: [{ what: 'a', howToMend: 'b' }],
   };
   const text = renderDoctor(doctor);
   expect(text).toMatch(/onnxruntime-node +not installed/);
   expect(text).toMatch(/sharp +not installed/);
+  expect(text).toMatch(/images +reads jpeg; not heic \(npm install heic-decode\)$/m);
   expect(text).toContain('Problems:\n  a. b');
 });

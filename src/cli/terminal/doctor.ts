@@ -16,7 +16,8 @@ export function renderDoctor(doctor: Doctor, width = Number.POSITIVE_INFINITY): 
       name,
       version ?? 'not installed',
     ]),
-    ['sharp', sharp ? `${sharp.version}, libvips ${sharp.libvips}, reads ${sharp.reads.join(' ')}` : 'not installed'],
+    ['sharp', sharp ? `${sharp.version}, libvips ${sharp.libvips}` : 'not installed'],
+    ['images', imagesText(doctor)],
     ['cache', `${cache.folder}${cache.writable ? '' : ' (not writable)'}`],
     ['network', doctor.network],
   ];
@@ -36,6 +37,12 @@ export function renderDoctor(doctor: Doctor, width = Number.POSITIVE_INFINITY): 
     '',
     ...(problems.length > 0 ? ['Problems:', ...problems] : [nothingMissing(doctor)]),
   ].join('\n');
+}
+
+function imagesText({ images }: Doctor): string {
+  const reads = images.filter((image) => image.reads).map(({ format }) => format);
+  const others = images.filter((image) => !image.reads).map(({ format, howToGetIt }) => `${format} (${howToGetIt})`);
+  return [`reads ${reads.join(' ') || 'none'}`, ...(others.length > 0 ? [`not ${others.join(', ')}`] : [])].join('; ');
 }
 
 const nothingMissing = ({ devices }: Doctor): string =>

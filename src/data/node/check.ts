@@ -1,10 +1,10 @@
 /** Checks whether a file is a usable image, by its content and not by its name. */
 import { open, stat } from 'node:fs/promises';
-import type { Metadata } from 'sharp';
 import { mapConcurrently } from '../concurrency.ts';
 import { sizeProblem } from '../limits.ts';
 import type { DataProblem } from '../types.ts';
-import { failureReason, openImage, readHeader } from './decode.ts';
+import { BROKEN, failureReason, readHeader, withImage } from './decode.ts';
+import { canDecodeHeic, HEIC_PROBLEM } from './heic.ts';
 
 /** `quick` reads headers and the ends of files, and decodes suspicious ones; `full` decodes every file. */
 export type Verification = 'quick' | 'full';
@@ -15,7 +15,7 @@ export interface CheckedImage {
   readonly paletteColours?: number;
 }
 
-const formats = new Set(['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif']);
+const formats = new Set(['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif', 'heic']);
 
 /** The image's properties, or the problem with the file. */
 export async function checkImage(file: string, verification: Verification): Promise<CheckedImage | DataProblem> {
@@ -30,8 +30,9 @@ export async function checkImage(file: string, verification: Verification): Prom
     if (!formats.has(format)) return problem(`${format} is not supported: save it as JPEG or PNG`);
     const unfit = sizeProblem(width, height);
     if (unfit) return problem(unfit);
-    if (verification === 'full' || !endsWell(format, tail))
-      await openImage(file).resize(16, 16, { fit: 'fill' }).raw().toBuffer();
+    if (format === 'heic' && !canDecodeHeic()) return problem(HEIC_PROBLEM);
+    if (verification === 'full' || !(await endsWell(file, format, tail)))
+      await withImage(file, (image) => image.resize(16, 16, { fit: 'fill' }).raw().toBuffer());
     return { format, paletteColours: metadata.isPalette ? 2 ** (metadata.bitsPerSample ?? 8) : undefined };
   } catch (error) {
     return problem(failureReason(error));
@@ -52,12 +53,36 @@ async function readTail(file: string): Promise<Uint8Array> {
 }
 
 /** Whether the file ends as its format requires, so that it is not truncated. */
-function endsWell(format: Metadata['format'], tail: Uint8Array): boolean {
+async function endsWell(file: string, format: string, tail: Uint8Array): Promise<boolean> {
   const end = String.fromCharCode(...tail);
   if (format === 'jpeg') return end.endsWith('\xff\xd9');
   if (format === 'png') return end.endsWith('IEND\xae\x42\x60\x82');
+  if (format === 'heic') return boxesEndWell(file);
   // The decoders of these formats read the whole file for its header.
   return format === 'gif' || format === 'webp';
+}
+
+/** A file has a handful of boxes at its top level. */
+const MOST_BOXES = 100;
+
+/** Whether the boxes of an ISO media file end where the file ends. */
+async function boxesEndWell(path: string): Promise<boolean> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const header = new DataView(new ArrayBuffer(16));
+    let at = 0;
+    for (let boxes = 0; at < size && boxes < MOST_BOXES; boxes++) {
+      await file.read(header, 0, 16, at);
+      const length = header.getUint32(0);
+      // 0 is a box to the end of the file, 1 a box with a 64-bit length.
+      if (length === 0) return true;
+      at += length === 1 ? Number(header.getBigUint64(8)) : length;
+    }
+    return at === size;
+  } finally {
+    await file.close();
+  }
 }
 
 export const isProblem = (result: CheckedImage | DataProblem): result is DataProblem => 'reason' in result;
@@ -69,8 +94,18 @@ export async function checkImages(
   signal?: AbortSignal,
 ): Promise<(CheckedImage | DataProblem)[]> {
   const results = await mapConcurrently(files, 16, (file) => checkImage(file, verification), signal);
+  const broken = [...results.keys()].filter((i) => isBroken(results[i]));
+  for (const [nth, i] of broken.entries()) {
+    signal?.throwIfAborted();
+    results[i] = nth < MOST_EXPLAINED ? await checkImage(files[i], verification) : { file: files[i], reason: BROKEN };
+  }
   return skipPlaceholders(files, results);
 }
+
+/** libvips mixes the messages of images that fail at the same time. So this many broken images are read again, one at a time. */
+const MOST_EXPLAINED = 50;
+
+const isBroken = (result: CheckedImage | DataProblem): boolean => isProblem(result) && result.reason.startsWith(BROKEN);
 
 /**
  * Downloaded photographs often include "image not found" graphics. If at least nine in ten files, and at least twenty, are JPEGs, an image

@@ -4,7 +4,7 @@ import type { Sharp } from 'sharp';
 import { mapConcurrently } from '../concurrency.ts';
 import type { Pixels } from '../pixels.ts';
 import type { Dataset, Sample } from '../types.ts';
-import { openImage, openPixels, readHeader, toPixels } from './decode.ts';
+import { openPixels, readHeader, toPixels, withImage } from './decode.ts';
 import { type Duplicate, findDuplicates, THUMB, type Thumb } from './duplicates.ts';
 
 /** A training image with a duplicate or near-duplicate in another split. */
@@ -83,7 +83,7 @@ async function duplicatesAmong({ train, val, test }: Dataset, thumbs: readonly (
   const alike = findDuplicates(thumbs.slice(0, train.length), thumbs.slice(train.length));
   const settled = await mapConcurrently(alike, SLOTS, async ({ first, second }): Promise<DuplicateImages[]> => {
     const pair = { train: train[first], other: others[second] };
-    const thumb = ({ file }: Sample) => thumbOf(openImage(file)).catch(() => undefined);
+    const thumb = ({ file }: Sample) => withImage(file, thumbOf).catch(() => undefined);
     const [own, its] = await Promise.all([thumb(pair.train), thumb(pair.other)]);
     const split = second < val.length ? 'val' : 'test';
     return findDuplicates([own], [its]).map(({ kind }) => ({ kind, split, ...pair }));
@@ -92,8 +92,8 @@ async function duplicatesAmong({ train, val, test }: Dataset, thumbs: readonly (
 }
 
 async function examine(file: string, compare: boolean, decoded: Pixels | undefined): Promise<Examined> {
-  const [{ format = 'unknown', autoOrient }, { size }] = await Promise.all([readHeader(file), stat(file)]);
-  const thumb = compare ? await thumbOf(decoded ? openPixels(decoded) : openImage(file)) : undefined;
+  const [{ format, autoOrient }, { size }] = await Promise.all([readHeader(file), stat(file)]);
+  const thumb = compare ? await (decoded ? thumbOf(openPixels(decoded)) : withImage(file, thumbOf)) : undefined;
   return { format, width: autoOrient.width, height: autoOrient.height, bytes: size, thumb };
 }
 

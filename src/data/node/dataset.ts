@@ -176,7 +176,7 @@ export async function openImages(
     throw new ThawError(
       'bad-data',
       `not a usable image: ${what}`,
-      'Supported formats: JPEG, PNG, WebP, GIF, TIFF and AVIF',
+      'Thaw reads JPEG, PNG, WebP, GIF, TIFF, AVIF, and HEIC with the package heic-decode',
     );
   }
   return { samples: files.filter((_, i) => !isProblem(results[i])).map((file) => ({ file, label: -1 })), problems };

@@ -1,9 +1,13 @@
+import { open } from 'node:fs/promises';
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
+import { ThawError } from '../../errors.ts';
+import { formatName, isHeic, SIGNATURE } from '../file-format.ts';
 import { augmentedSide, inputOf } from '../geometry.ts';
 import { maximumPixels } from '../limits.ts';
 import type { Pixels } from '../pixels.ts';
 import { resizedSize } from '../preprocessing.ts';
 import type { Preprocessing } from '../types.ts';
+import { withHeic } from './heic.ts';
 
 /** Reads the first frame or page, upright. */
 const options: SharpOptions = { failOn: 'error', limitInputPixels: maximumPixels, autoOrient: true };
@@ -24,9 +28,37 @@ export interface RawImage {
 /** A path, the contents of a file, or pixels. */
 export type ImageFile = string | Uint8Array | RawImage;
 
-export function openImage(file: ImageFile): Sharp {
-  if (typeof file === 'string' || file instanceof Uint8Array) return sharp(file, options);
-  const { data, width, height } = file;
+/**
+ * Calls `work` with an opened image.
+ *
+ * @throws ThawError `bad-data` for a known format that Thaw does not read
+ */
+export async function withImage<T>(file: ImageFile, work: (image: Sharp) => Promise<T>): Promise<T> {
+  if (typeof file !== 'string' && !(file instanceof Uint8Array)) return work(openRaw(file));
+  return (await isHeicFile(file)) ? withHeic(file, (tiff) => work(sharp(tiff, options))) : work(sharp(file, options));
+}
+
+/** Whether an image is HEIC. @throws ThawError `bad-data` for a known format that Thaw does not read */
+async function isHeicFile(file: string | Uint8Array): Promise<boolean> {
+  const start = typeof file === 'string' ? await startOf(file) : file.subarray(0, SIGNATURE);
+  if (isHeic(start)) return true;
+  const name = formatName(start);
+  if (name === undefined || name === 'TIFF') return false;
+  throw new ThawError('bad-data', `${name} is not supported: save it as JPEG or PNG`);
+}
+
+/** The first bytes of a file; none if it cannot be read, which sharp reports. */
+async function startOf(path: string): Promise<Uint8Array> {
+  const file = await open(path).catch(() => undefined);
+  try {
+    const { buffer, bytesRead } = (await file?.read(new Uint8Array(SIGNATURE), 0, SIGNATURE, 0)) ?? { bytesRead: 0 };
+    return buffer?.subarray(0, bytesRead) ?? new Uint8Array();
+  } finally {
+    await file?.close();
+  }
+}
+
+function openRaw({ data, width, height }: RawImage): Sharp {
   // 1 is grey, 2 grey and alpha, 3 RGB, 4 RGBA.
   const channels = data.length / (width * height);
   if (![1, 2, 3, 4].includes(channels)) throw new Error(`${data.length} bytes are not ${width} x ${height} pixels`);
@@ -36,9 +68,16 @@ export function openImage(file: ImageFile): Sharp {
 export const openPixels = ({ data, width, height }: Pixels): Sharp =>
   sharp(data, { raw: { width, height, channels: 3 } });
 
-/** Metadata of a file, for images of any size. */
-export const readHeader = (file: string): Promise<Metadata> =>
-  sharp(file, { ...options, limitInputPixels: false }).metadata();
+/**
+ * Metadata of a file, for images of any size; `heic` if it is HEIC.
+ *
+ * @throws ThawError `bad-data` for a known format that Thaw does not read
+ */
+export async function readHeader(file: string): Promise<Omit<Metadata, 'format'> & { readonly format: string }> {
+  const heic = await isHeicFile(file);
+  const metadata = await sharp(file, { ...options, limitInputPixels: false }).metadata();
+  return heic ? { ...metadata, format: 'heic' } : metadata;
+}
 
 /** Converts the result of a pipeline to 8-bit RGB: alpha over white; grey, CMYK and 16 bits are converted. */
 export async function toPixels(pipeline: Sharp): Promise<Pixels> {
@@ -54,16 +93,17 @@ export async function toPixels(pipeline: Sharp): Promise<Pixels> {
  * The image at the size of `p`, before its central crop. sharp's filters smooth when shrinking, like those of Pillow and PyTorch (with
  * `antialias`). With the bilinear filter, photographs are within 2 of 255 of Pillow's.
  */
-export async function decodeResized(file: ImageFile, p: Preprocessing): Promise<Pixels> {
-  const image = p.fit === 'stretch' ? p : (await openImage(file).metadata()).autoOrient;
-  return toPixels(openImage(file).resize({ ...resizedSize(p, image), fit: 'fill', kernel: p.interpolation }));
-}
+export const decodeResized = (file: ImageFile, p: Preprocessing): Promise<Pixels> =>
+  withImage(file, async (image) => {
+    const size = p.fit === 'stretch' ? p : (await image.metadata()).autoOrient;
+    return toPixels(image.resize({ ...resizedSize(p, size), fit: 'fill', kernel: p.interpolation }));
+  });
 
 /** An image for augmentation: whole, somewhat larger than the input so that a crop is still sharp, but no larger than the file. */
 export function decodeLarge(file: ImageFile, p: Preprocessing): Promise<Pixels> {
   const side = augmentedSide(p);
   const sized = { width: side, height: side, fit: 'outside', withoutEnlargement: true } as const;
-  return toPixels(openImage(file).resize({ ...sized, kernel: p.interpolation }));
+  return withImage(file, (image) => toPixels(image.resize({ ...sized, kernel: p.interpolation })));
 }
 
 /**
@@ -81,10 +121,22 @@ export async function decodeImage(
 
 /** A short reason for a failed read. */
 export function failureReason(error: unknown): string {
-  const message = (error instanceof Error ? error.message : String(error)).split('\n')[0].trim();
-  if (/missing/.test(message)) return 'the file does not exist';
+  if (error instanceof ThawError) return error.message;
+  const message = error instanceof Error ? error.message : String(error);
+  if (/^Input file is missing/.test(message)) return 'the file does not exist';
   if (/unsupported image format/.test(message)) return 'not an image';
   if (/exceeds pixel limit/.test(message)) return `more than ${Math.floor(maximumPixels / 1e6)} megapixels, the limit`;
-  if (/heif.*(decod|compression|codec)|hevc/i.test(message)) return 'HEIC is not supported: save it as JPEG';
-  return `broken image (${message.replace(/^Input file has corrupt header: /, '')})`;
+  const detail = detailOf(message);
+  return detail ? `${BROKEN} (${detail})` : BROKEN;
 }
+
+/** The start of the reason if a decoder fails. */
+export const BROKEN = 'broken image';
+
+/** The first line of libvips that has a reason. It also reports seeks to the end of an intact file. */
+const detailOf = (message: string): string | undefined =>
+  message
+    .replace(/^Input (file|buffer) has corrupt header:/, '')
+    .split('\n')
+    .map((line) => line.trim())
+    .find((line) => line && line !== 'Unknown error' && !/: bad seek to \d+$/.test(line));

@@ -5,15 +5,16 @@ import { type Augmentation, drawAugmentation } from '../augment/index.ts';
 import { readPixels } from '../pixels.ts';
 import type { Preprocessing } from '../types.ts';
 import { augmentImage } from './augment.ts';
-import { decodeLarge, openImage, openPixels } from './decode.ts';
+import { decodeLarge, openPixels, withImage } from './decode.ts';
 
 const dataUrl = (jpeg: Buffer): string => `data:image/jpeg;base64,${jpeg.toString('base64')}`;
 
 /** A JPEG `data:` URL of an image that fits into a square of `size` pixels. */
-export async function thumbnail(file: string, size: number): Promise<string> {
-  const pipeline = openImage(file).resize(size, size, { fit: 'inside', withoutEnlargement: true });
-  return dataUrl(await pipeline.flatten({ background: '#fff' }).jpeg({ quality: 80 }).toBuffer());
-}
+export const thumbnail = (file: string, size: number): Promise<string> =>
+  withImage(file, async (image) => {
+    const pipeline = image.resize(size, size, { fit: 'inside', withoutEnlargement: true });
+    return dataUrl(await pipeline.flatten({ background: '#fff' }).jpeg({ quality: 80 }).toBuffer());
+  });
 
 /** A PNG of an SVG document, at twice its size in pixels. */
 export const drawPng = (svg: string): Promise<Uint8Array> => sharp(Buffer.from(svg), { density: 144 }).png().toBuffer();

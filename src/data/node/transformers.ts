@@ -3,7 +3,7 @@ import type { ImageReader } from '../image-source.ts';
 import type { Pixels } from '../pixels.ts';
 import { resizedSize } from '../preprocessing.ts';
 import type { Preprocessing } from '../types.ts';
-import { openImage, openPixels, toPixels } from './decode.ts';
+import { openPixels, toPixels, withImage } from './decode.ts';
 import { sharpReader } from './loader.ts';
 
 /** Filters of `sharp.affine`. */
@@ -17,7 +17,7 @@ const INTERPOLATORS = {
  * An image as transformers.js 3 and 4 resize it in Node: by an affine transform, which does not smooth when it shrinks, except for Lanczos.
  */
 async function decode(file: string, p: Preprocessing): Promise<Pixels> {
-  const whole = await toPixels(openImage(file));
+  const whole = await withImage(file, toPixels);
   const { width, height } = resizedSize(p, whole);
   const image = openPixels(whole);
   if (p.interpolation === 'lanczos3')

@@ -1,12 +1,13 @@
 /** Decodes images with the browser's decoders: the counterpart of `src/data/node/decode.ts`. */
 import { ThawError } from '../../errors.ts';
 import { Slots } from '../concurrency.ts';
+import { formatName, isHeic, SIGNATURE } from '../file-format.ts';
 import { augmentedSize, inputOf } from '../geometry.ts';
 import { sizeProblem } from '../limits.ts';
 import type { Pixels } from '../pixels.ts';
 import { resizedSize, type Size } from '../preprocessing.ts';
 import type { Preprocessing } from '../types.ts';
-import { formatOf, parseHeader, unsupportedFormat } from './header.ts';
+import { formatOf, type Header, parseHeader } from './header.ts';
 import { resize } from './resample.ts';
 
 /** A `File` or another `Blob`, or a decoded image: a bitmap, a canvas, `ImageData`, a video and its frames. */
@@ -49,7 +50,7 @@ export async function decodeImage(
 function decode(file: ImageFile, p: Preprocessing, target: (size: Size) => Size): Promise<Pixels> {
   return decoding.run(async () => {
     const stated = await checkedSize(file);
-    const { bitmap, size } = await openBitmap(file, stated, target);
+    const { bitmap, size } = await openShrunk(file, stated, target);
     try {
       return resize(readBitmap(bitmap), target(size), p.interpolation);
     } finally {
@@ -63,14 +64,14 @@ function decode(file: ImageFile, p: Preprocessing, target: (size: Size) => Size)
  *
  * @throws ThawError `bad-data` if Thaw cannot train on it: too large, too small, unsupported, or not an image
  */
-export async function checkedSize(file: ImageFile): Promise<Size> {
+export async function checkedSize(file: ImageFile): Promise<Size & Partial<Header>> {
   const stated = await statedSize(file);
   const problem = sizeProblem(stated.width, stated.height);
   if (problem) throw new ThawError('bad-data', problem);
   return stated;
 }
 
-async function statedSize(file: ImageFile): Promise<Size> {
+async function statedSize(file: ImageFile): Promise<Size & Partial<Header>> {
   if (!(file instanceof Blob)) return sizeOf(file);
   if (file.size === 0) throw new ThawError('bad-data', 'empty file');
   let bytes = new Uint8Array();
@@ -83,8 +84,22 @@ async function statedSize(file: ImageFile): Promise<Size> {
     if (header !== 'incomplete') return header;
   }
   if (formatOf(bytes)) throw new ThawError('bad-data', 'broken image (its header has no size)');
-  const format = unsupportedFormat(bytes);
-  throw new ThawError('bad-data', format ? `${format} is not supported: save it as JPEG` : 'not an image');
+  const format = formatName(bytes);
+  throw new ThawError('bad-data', format ? `${format} is not supported: save it as JPEG or PNG` : 'not an image');
+}
+
+/**
+ * `createImageBitmap`, with an error that names HEIC, which few browsers decode.
+ *
+ * @throws ThawError `bad-data` for HEIC; otherwise the browser's error
+ */
+export async function openBitmap(file: ImageFile, options?: ImageBitmapOptions): Promise<ImageBitmap> {
+  try {
+    return await createImageBitmap(file, options);
+  } catch (cause) {
+    if (!(file instanceof Blob && isHeic(new Uint8Array(await file.slice(0, SIGNATURE).arrayBuffer())))) throw cause;
+    throw new ThawError('bad-data', 'HEIC: this browser cannot read it: convert it to JPEG', undefined, { cause });
+  }
 }
 
 /** The visible size of a source that is not a file. */
@@ -101,16 +116,21 @@ function sizeOf(source: Exclude<ImageFile, Blob>): Size {
  * the header does not give the orientation (Exif in PNG, WebP and AVIF), and browsers differ in whether they rotate or shrink first. So if
  * the bitmap is too short, it is decoded again with swapped sides.
  */
-async function openBitmap(
+async function openShrunk(
   file: ImageFile,
-  stated: Size,
+  stated: Size & Partial<Header>,
   target: (size: Size) => Size,
 ): Promise<{ bitmap: ImageBitmap; size: Size }> {
+  const upright: ImageBitmapOptions = { imageOrientation: 'from-image', premultiplyAlpha: 'default' };
   const attempt = (size: Size) => {
     const width = shrunkWidth(size, target(size));
-    const options: ImageBitmapOptions = { imageOrientation: 'from-image', premultiplyAlpha: 'default' };
-    return createImageBitmap(file, width ? { ...options, resizeWidth: width, resizeQuality: 'high' } : options);
+    return openBitmap(file, width ? { ...upright, resizeWidth: width, resizeQuality: 'high' } : upright);
   };
+  if (stated.format === 'heic') {
+    // HEIC can also crop the image, which the header does not show.
+    const bitmap = await openBitmap(file, upright);
+    return { bitmap, size: { width: bitmap.width, height: bitmap.height } };
+  }
   const turned = { width: stated.height, height: stated.width };
   const bitmap = await attempt(stated);
   const size = isTurned(bitmap, stated) ? turned : stated;

@@ -1,4 +1,5 @@
 /** Reads the size of an image from the first bytes of its file, so that a page can refuse it before decoding. */
+import { isAvif, isHeic } from '../file-format.ts';
 import type { Size } from '../preprocessing.ts';
 
 /** The upright size, if the file is a JPEG with an orientation. */
@@ -6,7 +7,7 @@ export interface Header extends Size {
   readonly format: Format;
 }
 
-type Format = 'jpeg' | 'png' | 'gif' | 'webp' | 'bmp' | 'avif';
+type Format = 'jpeg' | 'png' | 'gif' | 'webp' | 'bmp' | 'avif' | 'heic';
 
 /**
  * @param bytes the start of a file
@@ -30,23 +31,8 @@ export function formatOf(bytes: Uint8Array): Format | undefined {
   if (/^GIF8[79]a/.test(start)) return 'gif';
   if (start.startsWith('RIFF') && start.endsWith('WEBP')) return 'webp';
   if (start.startsWith('BM')) return 'bmp';
-  if (text(bytes, 4, 4) === 'ftyp' && brands(bytes).some((brand) => /^avi[fs]$/.test(brand))) return 'avif';
-  return undefined;
-}
-
-/** Name of a format that pages cannot read, or only in some browsers. */
-export function unsupportedFormat(bytes: Uint8Array): string | undefined {
-  if (/^(II\*\0|MM\0\*)/.test(text(bytes, 0, 4))) return 'TIFF';
-  const isHeic = text(bytes, 4, 4) === 'ftyp' && brands(bytes).some((brand) => /^(hei|hev)[cmsx]$/.test(brand));
-  return isHeic ? 'HEIC' : undefined;
-}
-
-function brands(bytes: Uint8Array): string[] {
-  const length = Math.min(bytes.length, 64, new DataView(bytes.buffer, bytes.byteOffset).getUint32(0));
-  const found: string[] = [];
-  // The major brand, a version, then the compatible brands.
-  for (let at = 8; at + 4 <= length; at += 4) if (at !== 12) found.push(text(bytes, at, 4));
-  return found;
+  if (isAvif(bytes)) return 'avif';
+  return isHeic(bytes) ? 'heic' : undefined;
 }
 
 type Reader = (bytes: Uint8Array, view: DataView) => Size | 'incomplete' | undefined;
@@ -76,16 +62,8 @@ const sizes: Readonly<Record<Format, Reader>> = {
     }
     return undefined;
   },
-  avif(bytes, view) {
-    // Each image of the file (tiles, alpha, thumbnail) has a box with its size. The main image is the largest.
-    let largest: Size | undefined;
-    for (let at = 4; at + 16 <= bytes.length; at++) {
-      if (text(bytes, at, 4) !== 'ispe') continue;
-      const size = { width: view.getUint32(at + 8), height: view.getUint32(at + 12) };
-      if (!largest || size.width * size.height > largest.width * largest.height) largest = size;
-    }
-    return largest ?? 'incomplete';
-  },
+  avif: largestImage,
+  heic: largestImage,
   jpeg(bytes, view) {
     let turned = false;
     for (let at = 2; at + 9 <= bytes.length; ) {
@@ -110,6 +88,17 @@ const sizes: Readonly<Record<Format, Reader>> = {
     return 'incomplete';
   },
 };
+
+/** Each image of an AVIF or HEIC file (tiles, alpha, thumbnail) has a box with its size. The main image is the largest. */
+function largestImage(bytes: Uint8Array, view: DataView): Size | 'incomplete' {
+  let largest: Size | undefined;
+  for (let at = 4; at + 16 <= bytes.length; at++) {
+    if (text(bytes, at, 4) !== 'ispe') continue;
+    const size = { width: view.getUint32(at + 8), height: view.getUint32(at + 12) };
+    if (!largest || size.width * size.height > largest.width * largest.height) largest = size;
+  }
+  return largest ?? 'incomplete';
+}
 
 /** Whether the Exif orientation swaps width and height. */
 function isTurned(exif: Uint8Array): boolean {

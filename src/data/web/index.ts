@@ -1,3 +1,11 @@
 export { augmentImage } from './augment.ts';
-export { checkedSize, decodeImage, decodeLarge, decodeResized, failureReason, type ImageFile } from './decode.ts';
+export {
+  checkedSize,
+  decodeImage,
+  decodeLarge,
+  decodeResized,
+  failureReason,
+  type ImageFile,
+  openBitmap,
+} from './decode.ts';
 export { canvasReader } from './reader.ts';

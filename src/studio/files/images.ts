@@ -1,7 +1,7 @@
 /** Images as they come in. */
 
 import { maximumPixels } from '../../data/limits.ts';
-import { checkedSize, failureReason } from '../../data/web/index.ts';
+import { checkedSize, failureReason, openBitmap } from '../../data/web/index.ts';
 
 /** Pixels of the longer side above which an image is made smaller: models look at a few hundred. */
 const LARGEST = 1024;
@@ -15,7 +15,7 @@ const SMALL = 1_000_000;
  */
 export async function readImage(file: Blob): Promise<Blob> {
   await checkedSize(file);
-  const bitmap = await createImageBitmap(file);
+  const bitmap = await openBitmap(file);
   try {
     const scale = LARGEST / Math.max(bitmap.width, bitmap.height);
     if (file.size <= SMALL || scale >= 1) return file;
@@ -48,7 +48,7 @@ export interface Refused {
 }
 
 /** What to do about files that are refused. */
-export const IMAGES_TAKEN = `Images are JPEG, PNG, WebP, GIF, BMP or AVIF files of up to ${Math.floor(maximumPixels / 1e6)} megapixels.`;
+export const IMAGES_TAKEN = `Images are JPEG, PNG, WebP, GIF, BMP or AVIF files (in Safari also HEIC) of up to ${Math.floor(maximumPixels / 1e6)} megapixels.`;
 
 export async function readImages(files: readonly File[]): Promise<Incoming> {
   const images: Blob[] = [];

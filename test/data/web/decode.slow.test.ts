@@ -1,4 +1,5 @@
 // Reads file headers before decoding, and checks the requests to the browser's decoder.
+import { readFileSync } from 'node:fs';
 import type { Sharp } from 'sharp';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { inputOf } from '../../../src/data/geometry.ts';
@@ -16,6 +17,7 @@ afterEach(() => vi.unstubAllGlobals());
 
 const blob = (...parts: BlobPart[]): Blob => new Blob(parts);
 const file = async (pipeline: Sharp): Promise<Blob> => blob(new Uint8Array(await pipeline.toBuffer()));
+const heic = (): Blob => blob(new Uint8Array(readFileSync('test/data/photo.heic')));
 const p = presetPreprocessing('raw', { size: 32, fit: 'crop', cropFraction: 0.875 });
 
 describe('headers', () => {
@@ -89,8 +91,8 @@ describe('refused before decoding', () => {
     ['dots', bomb(4, 4), '4x4 pixels, smaller than 8x8'],
     ['nothing', blob(), 'empty file'],
     ['text', blob('hello, I am no image'), 'not an image'],
-    ['HEIC', ftyp('heic'), 'HEIC is not supported: save it as JPEG'],
-    ['TIFF', blob('II*\0', 'x'.repeat(40)), 'TIFF is not supported: save it as JPEG'],
+    ['video', ftyp('qt  '), 'video is not supported: save it as JPEG or PNG'],
+    ['TIFF', blob('II*\0', 'x'.repeat(40)), 'TIFF is not supported: save it as JPEG or PNG'],
     [
       'a JPEG without a size',
       blob(new Uint8Array([0xff, 0xd8, 0xff, 0xe0, 0, 4, 0, 0, 0xff])),
@@ -101,6 +103,13 @@ describe('refused before decoding', () => {
     const error = await decodeResized(image, p).catch((thrown) => thrown);
     expect(failureReason(error)).toBe(reason);
     expect(browser.asked).toEqual([]);
+  });
+
+  it('names HEIC, which few browsers decode', async () => {
+    const browser = fakeBrowser();
+    const error = await decodeResized(heic(), p).catch((thrown) => thrown);
+    expect(failureReason(error)).toBe('HEIC: this browser cannot read it: convert it to JPEG');
+    expect(browser.asked).toHaveLength(1);
   });
 
   it('explains other failures', async () => {
@@ -137,6 +146,17 @@ describe('decoding', () => {
     expect(differences.mean).toBeLessThan(0.02);
     expect(differences.greatest).toBeLessThanOrEqual(2);
     expect(browser.open).toBe(0);
+  });
+
+  it('HEIC, in a browser that decodes it', async () => {
+    fakeBrowser();
+    const decoded = await file(opened(waves(48, 64)).png());
+    const read = createImageBitmap;
+    vi.stubGlobal('createImageBitmap', (_: Blob, options: ImageBitmapOptions) => read(decoded, options));
+    // Its header has the size before it is cropped to 64x48 and turned.
+    expect(parseHeader(new Uint8Array(await heic().arrayBuffer()))).toEqual({ format: 'heic', width: 64, height: 64 });
+    const { width, height } = await decodeLarge(heic(), presetPreprocessing('raw', { size: 48 }));
+    expect([width, height]).toEqual([48, 64]);
   });
 
   it('draws transparent images over white', async () => {
