@@ -128,7 +128,7 @@ export const SPLIT_FLAG = flagsOf({
     of: ['train', 'val', 'test'],
     value: 'NAME',
     description: 'train, val or test',
-    default: 'val, else test, else everything',
+    default: 'val (also of the run on its own data), else test, else everything',
   },
 });
 

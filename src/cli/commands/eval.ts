@@ -23,9 +23,12 @@ export const command = defineCommand({
   async run({ positionals: [model, data], values, terminal, signal }) {
     const { split, strict, ...settings } = values;
     const display = new JobDisplay(terminal);
-    const measured = await evaluate({ model, data, split, strict, settings }, { onEvent: display.show, signal });
-    if (terminal.json) terminal.printJson(measured.assessment);
-    else for (const line of exhibitLines(measured.reportBlocks, terminal.width)) terminal.print(line, 0);
+    const { assessment, reportBlocks, measured } = await evaluate(
+      { model, data, split, strict, settings },
+      { onEvent: display.show, signal },
+    );
+    if (terminal.json) terminal.printJson({ ...assessment, measured });
+    else for (const line of exhibitLines(reportBlocks, terminal.width)) terminal.print(line, 0);
     return 0;
   },
 });

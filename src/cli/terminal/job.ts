@@ -1,5 +1,5 @@
 import type { Noun } from '../../data/index.ts';
-import type { JobEvent } from '../../node/commands/index.ts';
+import type { JobEvent, MeasuredSamples } from '../../node/commands/index.ts';
 import { decimal, plural } from '../../report/format.ts';
 import { recommendedText } from './recommended.ts';
 import { styled } from './styled.ts';
@@ -51,6 +51,10 @@ export class JobDisplay {
       case 'phase':
         terminal.status(c.dim(`${event.phase} …`));
         break;
+      case 'measuring':
+        terminal.print(styled`${c.dim('measures')}  ${measuredText(event, this.noun)}`);
+        if (event.warning) terminal.print(c.yellow(`note  ${event.warning}`));
+        break;
       case 'evaluated':
         if (event.done < event.of) terminal.status(`${event.done} of ${plural(event.of, this.noun)}`);
         else terminal.clear();
@@ -60,4 +64,11 @@ export class JobDisplay {
         break;
     }
   };
+}
+
+/** Which samples are measured. */
+function measuredText({ samples, split, data, ofRun, trainedOn }: MeasuredSamples, noun: Noun): string {
+  const part = ofRun && split === 'val' ? 'val of the run, held out from' : `${split} of`;
+  const other = trainedOn === undefined ? '' : ` (the run was trained on ${trainedOn})`;
+  return `${plural(samples, noun)}: ${part} ${data}${other}`;
 }

@@ -5,7 +5,7 @@ import { checkJson } from '../../json.ts';
 import type { ComparisonRow } from '../../report/index.ts';
 import type { InputFormat } from '../../session/index.ts';
 import { factsSchema, type TaskFacts } from '../../tasks/index.ts';
-import type { RunReader, RunSource } from '../run/index.ts';
+import type { RunIdentity, RunReader, RunSource } from '../run/index.ts';
 
 /** How a run began: the model, the data and the task. The run keeps it as `about` of its source. */
 export interface About {
@@ -44,12 +44,24 @@ const aboutSchema = z.object({
  * @throws ThawError `run-directory` if a file is missing or damaged
  */
 export async function readSource(run: RunReader): Promise<Omit<RunSource, 'about'> & { readonly about: About }> {
-  const { model, identity, about: kept } = await run.source();
+  const { about, ...source } = await run.source();
+  return { ...source, about: checkAbout(run, about) };
+}
+
+/** The same without the model, which takes a while to read. */
+export async function readBeginning(
+  run: RunReader,
+): Promise<{ readonly identity: RunIdentity; readonly about: About }> {
+  const { about, identity } = await run.notes();
+  return { identity, about: checkAbout(run, about) };
+}
+
+function checkAbout(run: RunReader, kept: RunSource['about']): About {
   const source = { what: `the source of the run ${run.path}`, hint: 'Start a new run with `thaw train`' };
   const about = checkJson(kept, aboutSchema, source);
   const preprocessing =
     about.preprocessing.kind === undefined
       ? checkPreprocessing(checkJson(about.preprocessing, preprocessingSchema, source))
       : checkJson(about.preprocessing, textFormatSchema, source);
-  return { model, identity, about: { ...about, preprocessing } };
+  return { ...about, preprocessing };
 }

@@ -1,4 +1,3 @@
-import type { Dataset, Sample } from '../../data/index.ts';
 import { ThawError } from '../../errors.ts';
 import { describeData, keptReading, onClasses } from '../../session/index.ts';
 import {
@@ -11,11 +10,12 @@ import {
 } from '../../tasks/index.ts';
 import type { JobHooks } from './events.ts';
 import { openLabelled, plainSource } from './inputs.ts';
+import { chooseSamples, type MeasuredSamples, SPLITS } from './measured.ts';
 import { type OpenPredictorRequest, openPredictor } from './open-predictor.ts';
 
 export interface EvaluateRequest<T extends TaskName = TaskName> extends Omit<OpenPredictorRequest<T>, 'runtime'> {
   readonly data: string;
-  /** Split of the data set. Default: `val`, else `test`, else everything. */
+  /** Split of the data set. Default: `val`, else `test`, else everything. The run's own data has the run's split. */
   readonly split?: 'train' | 'val' | 'test';
   readonly strict?: boolean;
 }
@@ -31,31 +31,42 @@ const SEED = 0;
 export async function evaluate(
   request: EvaluateRequest,
   hooks: JobHooks = {},
-): Promise<{ readonly assessment: Evaluated; readonly reportBlocks: readonly ReportBlock[] }> {
-  const { task, predictions } = await labelledPredictions(request, hooks);
+): Promise<{
+  readonly assessment: Evaluated;
+  readonly reportBlocks: readonly ReportBlock[];
+  readonly measured: MeasuredSamples;
+}> {
+  const { task, predictions, measured } = await labelledPredictions(request, hooks);
   const assessment = task.assess(predictions, task.loss(predictions), SEED);
-  return { assessment, reportBlocks: task.reportBlocks(assessment, predictions) };
+  return { assessment, reportBlocks: task.reportBlocks(assessment, predictions), measured };
 }
 
 /** The model's predictions for labelled samples, and the folder of its JSON files. */
 export async function labelledPredictions(
   request: EvaluateRequest,
   hooks: JobHooks,
-): Promise<{ readonly task: Task; readonly predictions: readonly TaskOutcome[]; readonly folder: string }> {
+): Promise<{
+  readonly task: Task;
+  readonly predictions: readonly TaskOutcome[];
+  readonly folder: string;
+  readonly measured: MeasuredSamples;
+}> {
   checkSplit(request.split);
   const { predictor, folder } = await openPredictor(request, hooks);
   try {
     const { format, testViews } = predictor.parts;
     const { facts, classes } = predictor.task;
-    const dataset = await openLabelled(request.data, format, {
+    const given = await openLabelled(request.data, format, {
       ...keptReading(TASKS[facts.task].reads(), classes),
       valFraction: 0,
       signal: hooks.signal,
       strict: request.strict,
     });
+    const chosen = await chooseSamples(given, { ...request, folder, format }, hooks);
+    const { dataset, samples, measured } = chosen;
     const task = onClasses(predictor.task, dataset.classes);
     hooks.onEvent?.(describeData(dataset, task, format));
-    const samples = samplesOf(dataset, request);
+    hooks.onEvent?.({ type: 'measuring', ...measured });
     const source = plainSource(samples, format, hooks, testViews);
     const predictions: TaskOutcome[] = [];
     for await (const batch of predictor.outcomes(source)) {
@@ -63,21 +74,13 @@ export async function labelledPredictions(
       predictions.push(...batch);
       hooks.onEvent?.({ type: 'evaluated', done: predictions.length, of: samples.length });
     }
-    return { task, predictions, folder };
+    return { task, predictions, folder, measured };
   } finally {
     await predictor.release();
   }
 }
 
-const SPLITS = ['val', 'test', 'train'] as const;
-
 function checkSplit(split: string | undefined): void {
   if (split === undefined || (SPLITS as readonly string[]).includes(split)) return;
   throw new ThawError('bad-config', `unknown split "${split}"`, `Choose one of: ${SPLITS.join(', ')}`);
-}
-
-function samplesOf(dataset: Dataset, { split, data }: EvaluateRequest): readonly Sample[] {
-  const chosen = split ?? SPLITS.find((name) => dataset[name].length > 0) ?? 'val';
-  if (dataset[chosen].length > 0) return dataset[chosen];
-  throw new ThawError('bad-data', `${data} has no samples in ${chosen}`, 'Choose another --split, or remove --split');
 }

@@ -1,5 +1,6 @@
 import type { DeviceChoice } from '../../runtime/devices.ts';
 import type { SessionEvent } from '../../session/index.ts';
+import type { MeasuredSamples } from './measured.ts';
 
 /** Events of a job, in addition to those of its session. Plain data. */
 export type JobEvent =
@@ -26,6 +27,8 @@ export type JobEvent =
       /** Running average of the loss. */
       readonly running: number;
     }
+  /** The samples of a measurement. */
+  | ({ readonly type: 'measuring' } & MeasuredSamples)
   | { readonly type: 'evaluated'; readonly done: number; readonly of: number }
   | {
       readonly type: 'verified';

@@ -16,6 +16,7 @@ export {
 export { type FindLrRequest, findLr } from './find-lr.ts';
 export type { TrainingResult } from './finish.ts';
 export { type InspectRequest, inspectModel, type ModelInspection } from './inspect.ts';
+export type { MeasuredSamples } from './measured.ts';
 export { type MergeOutcome, type MergeRequest, merge } from './merge.ts';
 export { type FetchedModel, getModel, type ListedModel, listedModels, type StepTime } from './models.ts';
 export { type OpenPredictorRequest, openPredictor } from './open-predictor.ts';

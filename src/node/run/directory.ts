@@ -23,7 +23,7 @@ import { type CheckpointKind, type LoadedCheckpoint, loadCheckpoint, saveCheckpo
 import type { RunIdentity } from './identity.ts';
 import { holdsLock, isLockFile, takeLock } from './lock.ts';
 import { appendRow, readRows, rewriteRows } from './metrics-files.ts';
-import { isUnfinishedSource, loadSource, type RunSource, saveSource } from './source.ts';
+import { isUnfinishedSource, loadNotes, loadSource, type RunSource, saveSource } from './source.ts';
 
 const CONFIG = 'config.yaml';
 /** Facts about a run beyond its checkpoints and metrics. */
@@ -70,6 +70,11 @@ export class RunReader {
   /** @throws ThawError `run-directory` if the source is missing or damaged */
   source(): Promise<RunSource> {
     return loadSource(join(this.path, CHECKPOINTS));
+  }
+
+  /** How the run began, without its model. @throws ThawError `run-directory` if the file is missing or damaged */
+  notes(): Promise<Omit<RunSource, 'model'>> {
+    return loadNotes(join(this.path, CHECKPOINTS));
   }
 
   hasCheckpoint(kind: CheckpointKind): boolean {

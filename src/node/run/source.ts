@@ -45,19 +45,26 @@ export async function saveSource(folder: string, { model, identity, about }: Run
   await writeAtomically(join(folder, NOTES), `${JSON.stringify({ format: 1, files, identity, about }, null, 2)}\n`);
 }
 
-/** @throws ThawError `run-directory` if the source is missing or damaged */
-export async function loadSource(folder: string): Promise<RunSource> {
+/**
+ * How a run began, without its model.
+ *
+ * @throws ThawError `run-directory` if the file is missing or damaged
+ */
+export async function loadNotes(folder: string): Promise<z.infer<typeof notesSchema>> {
   const path = join(folder, NOTES);
   const text = await readTextIfThere(path);
-  if (text === undefined) {
-    throw new ThawError(
-      'run-directory',
-      `${path} does not exist: the run stopped before training started`,
-      'Start it again with `thaw train`',
-    );
-  }
-  const notes = parseJson(text, notesSchema, { what: path, hint: NEW_RUN });
-  for (const [name, expected] of Object.entries(notes.files)) {
+  if (text !== undefined) return parseJson(text, notesSchema, { what: path, hint: NEW_RUN });
+  throw new ThawError(
+    'run-directory',
+    `${path} does not exist: the run stopped before training started`,
+    'Start it again with `thaw train`',
+  );
+}
+
+/** @throws ThawError `run-directory` if the source is missing or damaged */
+export async function loadSource(folder: string): Promise<RunSource> {
+  const { files, identity, about } = await loadNotes(folder);
+  for (const [name, expected] of Object.entries(files)) {
     const file = join(folder, name);
     const found = await digestIfThere(file);
     if (found === expected) continue;
@@ -67,7 +74,7 @@ export async function loadSource(folder: string): Promise<RunSource> {
       NEW_RUN,
     );
   }
-  return { model: await modelOf(join(folder, MODEL)), identity: notes.identity, about: notes.about };
+  return { model: await modelOf(join(folder, MODEL)), identity, about };
 }
 
 const NEW_RUN = 'Start a new run with `thaw train`';
