@@ -3,7 +3,12 @@
 export { type AssessedClass, type Assessment, assess } from './classification/assessment.ts';
 export { classification } from './classification/index.ts';
 export { evaluationOf, predictionsOf, softmax } from './classification/metrics.ts';
-export { type ProbabilityScores, type TemperatureFit, temperatureFit } from './classification/temperature-fit.ts';
+export {
+  LEAST_SAMPLES,
+  type ProbabilityScores,
+  type TemperatureFit,
+  temperatureFit,
+} from './classification/temperature-fit.ts';
 export type { ClassOutcome, ClassScores, Evaluation } from './classification/types.ts';
 export {
   type EmbeddingAssessment,

@@ -1,4 +1,4 @@
-import type { ProbabilityScores, TemperatureFit } from '../../tasks/index.ts';
+import { LEAST_SAMPLES, type ProbabilityScores, type TemperatureFit } from '../../tasks/index.ts';
 import { curveLegend, curvePlot, reliabilityPlot } from '../charts/plane.ts';
 import { decimal, percent, plural, score } from '../format.ts';
 import { type Html, html } from '../markup.ts';
@@ -30,10 +30,13 @@ export function curves({ curves: drawn, after }: ReportData): Html {
 }
 
 /** Why the model has no temperature. */
-export const noTemperature = ({ fitted, samples, without, with: calibrated }: TemperatureFit, noun: string): string =>
-  fitted === null
+export function noTemperature({ fitted, samples, without, with: calibrated }: TemperatureFit, noun: string): string {
+  if (samples < LEAST_SAMPLES)
+    return `Thaw fits no temperature on ${plural(samples, noun)}: it needs ${LEAST_SAMPLES}, because one from fewer is as likely to harm as to help`;
+  return fitted === null
     ? `Could not fit a temperature on ${plural(samples, noun)}: all predictions are correct, or the model is no better than chance`
     : `A temperature of ${decimal(fitted)}, fitted on ${plural(samples, noun)}, does not reduce the log loss (${decimal(without.logLoss)} without it, ${decimal(calibrated.logLoss)} with it), so Thaw does not use it`;
+}
 
 /** Calibration of the probabilities, with and without the fitted temperature. */
 export function calibration({ calibration: fit }: ReportData): Html {

@@ -17,9 +17,18 @@ export interface ProbabilityScores {
   readonly calibration: Calibration;
 }
 
+/**
+ * Fewest samples for a fit. In a simulation (four classes, logits 1.3 times too large, accuracies of 68% and 85%), a temperature from 20
+ * samples raised the log loss of new samples more often than it reduced it. From 50 samples, it reduced it two to four times as often.
+ */
+export const LEAST_SAMPLES = 50;
+
 /** A temperature for a finished model, and its effect. Plain data. */
 export interface TemperatureFit {
-  /** Divides the logits before the softmax. Null if it cannot be fitted (for example, without a wrong prediction) or does not help. */
+  /**
+   * Divides the logits before the softmax. Null if there are fewer than `LEAST_SAMPLES` samples, if it cannot be fitted (for example, without
+   * a wrong prediction), or if it does not help.
+   */
   readonly temperature: number | null;
   /** The fitted temperature. Differs from `temperature` if it does not reduce the log loss; null if it cannot be fitted. */
   readonly fitted: number | null;
@@ -42,7 +51,7 @@ export function temperatureFit(
   predictions: readonly ClassOutcome[],
   { seed, others }: { readonly seed: number; readonly others?: readonly ClassOutcome[] },
 ): TemperatureFit {
-  const fitted = fitTemperature(predictions);
+  const fitted = predictions.length < LEAST_SAMPLES ? null : fitTemperature(predictions);
   const measured = others ? 'other' : 'parts';
   const without = others ?? predictions;
   const cooled =

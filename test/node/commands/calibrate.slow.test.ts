@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { calibrate, type TrainingResult, train } from '../../../src/node/commands/index.ts';
 import { evaluate, predict } from '../../../src/node/library/index.ts';
+import { noTemperature } from '../../../src/report/sections/probabilities.ts';
 import { tempered } from '../../../src/tasks/metrics/index.ts';
 import { makeProject, type Project, pretrained, saveModel } from './project.ts';
 
@@ -12,7 +13,7 @@ let outcome: TrainingResult<'classification'>;
 const config = (folder: string) => JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
 
 beforeAll(async () => {
-  project = await makeProject({ val: 8 });
+  project = await makeProject({ val: 18 });
   // Two blue images with the label red: a good model is confidently wrong on them.
   for (const name of ['a', 'b'])
     copyFileSync(join(project.data, 'val', 'blue', '0.png'), join(project.data, 'val', 'red', `${name}.png`));
@@ -25,7 +26,7 @@ afterAll(() => project.remove());
 
 test('training fits a temperature and saves it next to the model', () => {
   const { calibration } = outcome;
-  expect(calibration).toMatchObject({ samples: 26, measured: 'parts' });
+  expect(calibration).toMatchObject({ samples: 56, measured: 'parts' });
   expect(Math.abs(calibration!.temperature! - 1)).toBeGreaterThan(0.1);
   expect(calibration!.with.logLoss).not.toBe(calibration!.without.logLoss);
   expect(config(join(run, 'model')).thaw.temperature).toBe(calibration!.temperature);
@@ -58,7 +59,8 @@ test('calibrate fits a new temperature on other images', async () => {
 test('nothing is saved if the fit fails, or there is no config.json', async () => {
   const before = config(join(run, 'model'));
   const right = await calibrate({ model: run, data: project.data, split: 'train' });
-  expect(right).toMatchObject({ temperature: null, file: null });
+  expect(right).toMatchObject({ temperature: null, fitted: null, file: null, samples: 24 });
+  expect(noTemperature(right, 'image')).toMatch(/^Thaw fits no temperature on 24 images: it needs 50/);
   expect(right.with).toEqual(right.without);
   expect(config(join(run, 'model'))).toEqual(before);
   const lone = saveModel(project, 'lone', pretrained());
