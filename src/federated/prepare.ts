@@ -12,6 +12,7 @@ import {
   optionsOf,
   type Prepared,
   prepareModel,
+  refuseOtherKinds,
   type SessionPlatform,
   sizesOf,
   type TrainSettings,
@@ -59,6 +60,7 @@ export async function prepareRound(
   const { settings, recommended } = roundSettings(given, state, files.config);
   noticeRecommended(recommended, platform);
   const model = withOutput(await read(), settings.output);
+  if (settings.head === undefined) refuseOtherKinds(model, files.config);
   const format = inputFormatOf(model, files, settings, platform);
   const { task, dataset } = await openLearning({ model, files, format, settings }, state, platform);
   if (dataset) onEvent?.(describeData(dataset, task, format));

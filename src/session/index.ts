@@ -53,6 +53,7 @@ export {
   type TopOptions,
 } from './loaded-model.ts';
 export { type MemoryPlan, type MemoryRequest, memoryWithoutData, planMemory, textSizes } from './memory.ts';
+export { type ModelKind, modelKind, refuseOtherKinds } from './model-kind.ts';
 export { newHead, optionsOf } from './new-head.ts';
 export { EXACT } from './notices.ts';
 export {

@@ -22,6 +22,7 @@ import type { SessionHooks } from './events.ts';
 import { inputShapes } from './images.ts';
 import { type InputFormat, inputFormatOf, type ModelFiles, noticeQuantized } from './input-format.ts';
 import { keptBytes, type MemoryPlan, planMemory, textSizes } from './memory.ts';
+import { refuseOtherKinds } from './model-kind.ts';
 import { optionsOf } from './new-head.ts';
 import { withOutput } from './output.ts';
 import { networkOf, type Prepared, prepareModel } from './prepare.ts';
@@ -78,6 +79,7 @@ export async function openSession(
   const { settings: asked, recommended } = withRecommended(wanted, files.config);
   const model = withOutput(given, asked.output);
   readAugmentation(asked.augment);
+  if (asked.head === undefined) refuseOtherKinds(model, files.config);
   noticeRecommended(recommended, platform);
   noticeQuantized(model, platform);
   const format = inputFormatOf(model, files, asked, platform);

@@ -49,6 +49,7 @@ import {
 import type { Runtime } from '../runtime/index.ts';
 import type { Anatomy } from '../training/index.ts';
 import { type ClassNames, type ContinuedClasses, continueClasses } from './known-classes.ts';
+import { refuseOtherKinds } from './model-kind.ts';
 
 /** A model made ready to train. */
 export interface Prepared {
@@ -106,7 +107,11 @@ export async function prepareModel(model: Model, runtime: Runtime, options: Prep
   const [batch, ...row] = scores?.shape ?? [];
   // Of images as maps of one pixel, of texts not one row for each token.
   const isRow = row.every((d) => typeof d === 'number') && elementsIn(row) === prepared.anatomy.head.classes;
-  if (batch !== 'batch' || !isRow) throw noRowOfEach(prepared.output, scores?.shape);
+  if (batch !== 'batch' || !isRow) {
+    if (options.head === undefined)
+      refuseOtherKinds(model, undefined, ({ name }) => prepared.network.values.get(name)?.shape);
+    throw noRowOfEach(prepared.output, scores?.shape);
+  }
   return { source, continued, ...prepared };
 }
 

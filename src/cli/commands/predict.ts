@@ -19,16 +19,20 @@ export const command = defineCommand({
       many: true,
     },
   ],
-  flags: { ...CALIBRATED_FLAG, ...CLASSIFIER_FLAGS },
+  flags: {
+    texts: { kind: 'switch', description: 'read all arguments as texts, not as files' },
+    ...CALIBRATED_FLAG,
+    ...CLASSIFIER_FLAGS,
+  },
   examples: [
     'thaw predict runs/images-1 new/*.jpg',
     'thaw predict runs/images-1 new --json',
     "thaw predict runs/reviews-1 'Works well'",
   ],
   async run({ positionals: [model, ...images], values, terminal, signal }) {
-    const { strict, ...settings } = values;
+    const { strict, texts, ...settings } = values;
     const display = new JobDisplay(terminal);
-    const predicted = await predict({ model, images, strict, settings }, { onEvent: display.show, signal });
+    const predicted = await predict({ model, images, texts, strict, settings }, { onEvent: display.show, signal });
     if (terminal.json)
       terminal.printJson(
         predicted.map(({ file, text, prediction }) => ({ file, ...(text !== undefined && { text }), ...prediction })),

@@ -11,7 +11,7 @@ export const INSPECTION_INDENT = LABEL;
 
 /** An inspection as plain text. */
 export function inspectionTable(inspection: ModelInspection): string {
-  const { groups, head, plan, batchNorm, parameters, trainable, memory, samples } = inspection;
+  const { groups, head, plan, batchNorm, parameters, trainable, memory, samples, kind } = inspection;
   const values = (label: string, all: Inspection['inputs']) =>
     all.map(({ name, type, shape }) => `${label} ${name}: ${type} [${shape.join(', ')}]`);
   const rows = groups.map(({ name, parameters, count }) => [name, String(parameters.length), grouped(count)]);
@@ -21,6 +21,7 @@ export function inspectionTable(inspection: ModelInspection): string {
     '',
     ...tableLines([['layer group', 'tensors', 'parameters'], ...rows], { rule: true }),
     '',
+    ...(kind ? [`model        ${kind.name} (${kind.why}). ${kind.hint}`] : []),
     `parameters   ${grouped(parameters)} in ${groups.length} layer groups, from the input to the head`,
     head
       ? `head         ${head.nodes.join(' + ')}: ${head.features} features, ${head.classes} classes${head.tail.length ? `, then ${head.tail.join(', ')}` : ''}`

@@ -71,13 +71,21 @@ export async function openTexts(path: string, options: OpenDatasetOptions = {}):
   return { classes, ...splits, problems };
 }
 
+/** A text that could be meant as a path: one line that ends like a file name, or a word that begins like a path. */
+const looksLikePath = (text: string): boolean =>
+  text.length < 256 && (/^.*\.(txt|csv|tsv|jsonl?|ndjson|md)$/i.test(text) || /^(\.{0,2}\/|~\/|[a-z]:\\|\.\\)\S*$/i.test(text));
+
 /**
  * Reads texts without labels: the texts themselves, `.txt` files, the `text` column of tables, and folders of these.
  *
+ * @param only whether all are texts, even if there are files with these names
  * @returns samples in the given order, all with label -1
- * @throws ThawError `bad-data` if there is no text
+ * @throws ThawError `bad-data` if there is no text, or `not-found` if a text looks like the path of a missing file
  */
-export async function readTexts(given: readonly string[]): Promise<{ samples: Sample[]; problems: DataProblem[] }> {
+export async function readTexts(
+  given: readonly string[],
+  { only = false } = {},
+): Promise<{ samples: Sample[]; problems: DataProblem[] }> {
   const samples: Sample[] = [];
   const problems: DataProblem[] = [];
   const add = (file: string, text: string) => {
@@ -85,8 +93,14 @@ export async function readTexts(given: readonly string[]): Promise<{ samples: Sa
     else problems.push({ file, reason: 'no text' });
   };
   for (const [i, word] of given.entries()) {
-    const kind = await stat(word).catch(() => undefined);
+    const kind = only ? undefined : await stat(word).catch(() => undefined);
     if (!kind) {
+      if (!only && looksLikePath(word))
+        throw new ThawError(
+          'not-found',
+          `${word} may be a file or a text, and no such file exists`,
+          'For a file, check the path. For a text, add --texts (in the library, texts: true)',
+        );
       add(`argument ${i + 1}`, word);
       continue;
     }

@@ -27,11 +27,13 @@ export async function openLabelled(path: string, format: InputFormat, options: O
 export async function openUnlabelled(
   given: readonly string[],
   format: InputFormat,
-  options: Pick<OpenDatasetOptions, 'strict' | 'signal'>,
+  { texts, ...options }: Pick<OpenDatasetOptions, 'strict' | 'signal'> & { readonly texts?: boolean },
 ): Promise<{ samples: Sample[]; problems: DataProblem[] }> {
   if (!Array.isArray(given) || !given.every((path) => typeof path === 'string'))
     throw new ThawError('bad-config', 'images is not a list of texts', 'Give paths of files and folders, or texts');
-  return isText(format) ? readTexts(given) : openImages(given, options);
+  if (isText(format)) return readTexts(given, { only: texts });
+  if (texts) throw new ThawError('bad-config', 'texts: the model reads images', 'Leave it out, and give image files');
+  return openImages(given, options);
 }
 
 /** Reads images with sharp, and reports unreadable ones. */

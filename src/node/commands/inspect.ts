@@ -8,7 +8,7 @@ import {
   selectionText,
 } from '../../compiler/surgery/index.ts';
 import { ThawError } from '../../errors.ts';
-import type { Dimension } from '../../onnx/index.ts';
+import type { Dimension, Model, ValueInfo } from '../../onnx/index.ts';
 import type { DeviceName } from '../../runtime/devices.ts';
 import type { Runtime } from '../../runtime/index.ts';
 import {
@@ -17,12 +17,16 @@ import {
   inputFormatOf,
   MAX_LENGTH,
   type ModelFiles,
+  type ModelKind,
   memoryWithoutData,
+  modelKind,
+  newHead,
   openInputShapes,
   readSettings,
   takesTexts,
   textSizes,
   trainingConfigOf,
+  withHead,
   withOutput,
   withRecommended,
 } from '../../session/index.ts';
@@ -54,6 +58,8 @@ export interface InspectRequest {
 export interface ModelInspection extends Inspection {
   /** Number of training samples that the plan is for; missing if no data was given. */
   readonly samples?: number;
+  /** What the model is, if it is no classifier. */
+  readonly kind: ModelKind | null;
   /** Estimated memory of `thaw train`, without images and cached features; null if `thaw train` would refuse the model. */
   readonly memory: InspectedMemory | null;
 }
@@ -73,23 +79,34 @@ export async function inspectModel(request: InspectRequest, hooks: JobHooks = {}
   const resolved = await fetchModel(request.model, hooks);
   // Loads ONNX Runtime while the file is read.
   const [read, runtime] = await Promise.all([readModelFile(resolved.path), openRuntime(request.device, hooks)]);
-  const model = withOutput(read, request.output);
+  const given = withOutput(read, request.output);
+  const kind = modelKind(given, resolved.config) ?? null;
+  const isEncoder = kind?.name === 'text encoder' && request.head === undefined;
+  const model = isEncoder ? classifierOn(given, resolved.config, request) : given;
   const inputs = { ...openInputShapes(model, resolved.preprocessing), ...request.inputs };
   const inference = await inferNetwork(model, runtime, { inputs, quantized: request.quantized });
   const head = request.head === undefined ? undefined : findHead(inference.model, { name: request.head });
   const inspection = inspect(inference.model, inference, { head });
   // The network is float32, but the inspection reports the types of inputs and outputs in the file.
-  const types = new Map([...model.graph.inputs, ...model.graph.outputs].map(({ name, type }) => [name, type]));
+  const types = new Map([...given.graph.inputs, ...given.graph.outputs].map(({ name, type }) => [name, type]));
   const typed = <T extends { name: string; type: string }>(value: T) => ({
     ...value,
     type: types.get(value.name) ?? value.type,
   });
+  const trains = kind === null || kind.name === 'text encoder';
+  const shaped = ({ name }: ValueInfo) => ({
+    name,
+    ...(inference.values.get(name) ?? { type: 'unknown', shape: [] }),
+  });
   return {
     ...inspection,
     ...(request.data !== undefined &&
+      trains &&
       (await planFor(request.data, { inference, resolved, head: request.head }, hooks))),
     inputs: inspection.inputs.map(typed),
-    outputs: inspection.outputs.map(typed),
+    outputs: isEncoder ? given.graph.outputs.map(shaped).map(typed) : inspection.outputs.map(typed),
+    kind,
+    ...(!trains && { plan: [] }),
     memory: await memoryOf(inference, inspection, request, runtime).catch((error) => {
       // For example, if the outputs are maps instead of scores.
       if (error instanceof ThawError) return null;
@@ -114,6 +131,17 @@ async function planFor(
   const stages = planStages(trainingConfigOf(settings), anatomy, usualEpochs(train.length, classes.length));
   const plan = stages.map(({ train: selection, epochs }) => ({ train: selectionText(selection), epochs }));
   return { plan, samples: train.length };
+}
+
+/** A text encoder with the head that `thaw train` adds, for two classes; unchanged if Thaw can add none. */
+function classifierOn(model: Model, config: unknown, { quantized }: InspectRequest): Model {
+  const head = newHead(model, { config }, { outputs: 2, classes: [], named: false }, readSettings({}));
+  try {
+    return withHead(model, { ...head, quantized }).model;
+  } catch (error) {
+    if (error instanceof ThawError) return model;
+    throw error;
+  }
 }
 
 async function memoryOf(

@@ -5,6 +5,7 @@ import {
   noticeQuantized,
   noticeRecommended,
   openDataset,
+  refuseOtherKinds,
   type TrainSettingsInput,
   withOutput,
   withRecommended,
@@ -23,6 +24,7 @@ export async function openModel(
   const { settings, recommended } = withRecommended(given, resolved.config);
   noticeRecommended(recommended, hooks);
   const model = withOutput(await readModelFile(resolved.path), settings.output);
+  if (settings.head === undefined) refuseOtherKinds(model, resolved.config);
   noticeQuantized(model, hooks);
   return { resolved, model, settings, preprocessing: inputFormatOf(model, resolved, settings, hooks) };
 }

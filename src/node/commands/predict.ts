@@ -8,6 +8,8 @@ import { type OpenPredictorRequest, openPredictor } from './open-predictor.ts';
 export interface PredictRequest<T extends TaskName = TaskName> extends Omit<OpenPredictorRequest<T>, 'runtime'> {
   /** Files, folders with all their files; for a text model also texts, and tables of texts. */
   readonly images: readonly string[];
+  /** Whether `images` are texts only, even if there are files with these names. */
+  readonly texts?: boolean;
   /** Stops at a file that is not an image instead of skipping it. */
   readonly strict?: boolean;
 }
@@ -33,6 +35,7 @@ export async function predict(request: PredictRequest, hooks: JobHooks = {}): Pr
     const { task, format, testViews } = predictor.parts;
     const { samples, problems } = await openUnlabelled(request.images, format, {
       strict: request.strict,
+      texts: request.texts,
       signal: hooks.signal,
     });
     for (const { file, reason } of problems) hooks.onEvent?.({ type: 'notice', message: `skipped ${file}: ${reason}` });

@@ -41,11 +41,16 @@ test('says what can be trained, by the names that people know', async () => {
   });
   expect(JSON.parse(JSON.stringify(inspection))).toEqual(inspection);
 
-  expect(inspectionTable({ ...inspection, memory: null })).not.toContain('memory');
+  expect(inspectionTable({ ...inspection, kind: null, memory: null })).not.toContain('memory');
   const memory = { batch: 4, head: 3e8, all: 3e8 };
-  const table = inspectionTable({ ...inspection, memory });
+  const table = inspectionTable({
+    ...inspection,
+    kind: { name: 'detector', why: 'by name', hint: 'Choose another' },
+    memory,
+  });
   for (const text of [
     /^fc +2 +45$/m,
+    /^model +detector \(by name\)\. Choose another$/m,
     /Thaw can train at most --trainable head:\n +ConcatFromSequence joined/,
     /fc\/Gemm: 8 features, 5 classes/,
     /^memory +about 300 MB for the head \(batch 4\)/m,
@@ -53,7 +58,7 @@ test('says what can be trained, by the names that people know', async () => {
   ])
     expect(table).toMatch(text);
   expect(table).toContain('Fewer images get up to 30 epochs');
-  expect(inspectionTable({ ...inspection, memory, samples: 8 })).not.toContain('Fewer images');
+  expect(inspectionTable({ ...inspection, kind: null, memory, samples: 8 })).not.toContain('Fewer images');
 });
 
 test.each([

@@ -193,6 +193,15 @@ describe('data sets', () => {
     expect(samples.map(({ text }) => text)).toEqual(['first', 'second', 'as it is']);
     expect(problems).toMatchObject([{ file: `${table}:4` }]);
     await expect(readTexts([''])).rejects.toMatchObject({ code: 'bad-data' });
+    for (const path of ['nofile.txt', 'no such reviews.csv', './reviews', '/tmp/nothing', '~/notes', 'C:\\texts\\a'])
+      await expect(readTexts([path]), path).rejects.toMatchObject({
+        code: 'not-found',
+        message: `${path} may be a file or a text, and no such file exists`,
+        hint: expect.stringContaining('--texts'),
+      });
+    const texts = ['nofile.txt', table, 'and/or', 'https://example.com/a', 'It ends. txt'];
+    expect((await readTexts(texts, { only: true })).samples.map(({ text }) => text)).toEqual(texts);
+    expect((await readTexts(texts.slice(2))).samples.map(({ text }) => text)).toEqual(texts.slice(2));
   });
 });
 
