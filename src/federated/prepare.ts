@@ -1,3 +1,4 @@
+import { checkWeights } from '../compiler/surgery/index.ts';
 import type { Dataset } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import type { Model } from '../onnx/index.ts';
@@ -60,6 +61,7 @@ export async function prepareRound(
   const { settings, recommended } = roundSettings(given, state, files.config);
   noticeRecommended(recommended, platform);
   const model = withOutput(await read(), settings.output);
+  checkWeights(model);
   if (settings.head === undefined) refuseOtherKinds(model, files.config);
   const format = inputFormatOf(model, files, settings, platform);
   const { task, dataset } = await openLearning({ model, files, format, settings }, state, platform);

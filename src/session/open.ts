@@ -1,4 +1,4 @@
-import { describeObstacle, describeOmissions, selectionText } from '../compiler/surgery/index.ts';
+import { checkWeights, describeObstacle, describeOmissions, selectionText } from '../compiler/surgery/index.ts';
 import { type Dataset, IMAGE_CACHE_BYTES, readAugmentation } from '../data/index.ts';
 import { isText } from '../data/text/index.ts';
 import { ThawError } from '../errors.ts';
@@ -79,6 +79,7 @@ export async function openSession(
   const { settings: asked, recommended } = withRecommended(wanted, files.config);
   const model = withOutput(given, asked.output);
   readAugmentation(asked.augment);
+  checkWeights(model);
   if (asked.head === undefined) refuseOtherKinds(model, files.config);
   noticeRecommended(recommended, platform);
   noticeQuantized(model, platform);

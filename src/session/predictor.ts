@@ -1,4 +1,5 @@
 import { inSinglePrecision } from '../compiler/import/index.ts';
+import { checkWeights } from '../compiler/surgery/index.ts';
 import { type Batch, type BatchSource, TEST_VIEWS, type TestView } from '../data/index.ts';
 import { isText } from '../data/text/index.ts';
 import { ThawError } from '../errors.ts';
@@ -66,6 +67,7 @@ export class Predictor<T extends TaskName = TaskName> {
     const { labels, batch, device: _, calibrated, tta, output, ...reading } = readPredictionSettings(settings);
     // Halves compute the same in float32, for which every device has kernels.
     const model = inSinglePrecision(withOutput(given, output));
+    checkWeights(model);
     noticeQuantized(model, hooks);
     const format = inputFormatOf(model, files, reading, hooks);
     const task = taskOf(model, files, labels);

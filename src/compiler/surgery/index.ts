@@ -1,5 +1,6 @@
 export { type Adapter, adapterNames, type LoraOptions, mergeAdapters, placeAdapters } from './adapters/index.ts';
 export { addHead, type EncoderHead, isClassifier, type Pooling, poolings } from './add-head.ts';
+export { checkWeights } from './finite.ts';
 export { groupsOf, type LayerGroup } from './groups.ts';
 export { findHead, type Head } from './head.ts';
 export type { NewHead } from './head-rows.ts';

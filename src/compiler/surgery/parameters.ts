@@ -38,7 +38,7 @@ export interface Survey {
 }
 
 /** A layer's own operands, by position. */
-const ROLES: Readonly<Record<string, readonly (Role | undefined)[]>> = {
+export const ROLES: Readonly<Record<string, readonly (Role | undefined)[]>> = {
   Conv: [undefined, 'weight', 'weight'],
   ConvTranspose: [undefined, 'weight', 'weight'],
   DeformConv: [undefined, 'weight', undefined, 'weight'],

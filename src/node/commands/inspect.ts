@@ -1,6 +1,7 @@
 import type { Quantized } from '../../compiler/import/index.ts';
 import type { Inference } from '../../compiler/shapes/index.ts';
 import {
+  checkWeights,
   findHead,
   type InspectedMemory,
   type Inspection,
@@ -80,6 +81,7 @@ export async function inspectModel(request: InspectRequest, hooks: JobHooks = {}
   // Loads ONNX Runtime while the file is read.
   const [read, runtime] = await Promise.all([readModelFile(resolved.path), openRuntime(request.device, hooks)]);
   const given = withOutput(read, request.output);
+  checkWeights(given);
   const kind = modelKind(given, resolved.config) ?? null;
   const isEncoder = kind?.name === 'text encoder' && request.head === undefined;
   const model = isEncoder ? classifierOn(given, resolved.config, request) : given;

@@ -1,3 +1,4 @@
+import { checkWeights } from '../../compiler/surgery/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import {
   inputFormatOf,
@@ -24,6 +25,7 @@ export async function openModel(
   const { settings, recommended } = withRecommended(given, resolved.config);
   noticeRecommended(recommended, hooks);
   const model = withOutput(await readModelFile(resolved.path), settings.output);
+  checkWeights(model);
   if (settings.head === undefined) refuseOtherKinds(model, resolved.config);
   noticeQuantized(model, hooks);
   return { resolved, model, settings, preprocessing: inputFormatOf(model, resolved, settings, hooks) };
