@@ -6,7 +6,7 @@ import { takesTexts } from './texts.ts';
 
 type KindName = 'detector' | 'segmenter' | 'depth model' | 'image encoder' | 'text encoder';
 
-/** What a model is, the evidence, and what to do with it. Plain data. */
+/** The kind of a model, the evidence, and a hint for its use. Plain data. */
 export interface ModelKind {
   readonly name: KindName;
   readonly why: string;

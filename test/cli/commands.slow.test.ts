@@ -288,7 +288,7 @@ describe('a training', () => {
 describe('a finished run', () => {
   test('is evaluated', async () => {
     const people = await thaw(['eval', run, project.data, '--device', 'cpu']);
-    expect(people.out).toMatch(/^measures  \d+ images: val of .*\naccuracy .*%/);
+    expect(people.out).toMatch(/^measures {2}\d+ images: val of .*\naccuracy .*%/);
     expect(people.out).toMatch(/true \\ predicted +blue +green +red/);
     const { out } = await thaw(['eval', run, project.data, '--json']);
     const evaluation = JSON.parse(out);

@@ -6,6 +6,7 @@ export type { ImageFile, RawImage } from './decode.ts';
 export { decodeImage, decodeLarge, failureReason, imageLibraries } from './decode.ts';
 export { ImageSource, sharpReader } from './loader.ts';
 export { drawPng, preview, thumbnail, type ViewOptions, viewsOf } from './preview.ts';
+export { type SharedSample, sharedSamples } from './shared.ts';
 export { contactSheet, type Tile } from './sheet.ts';
 export { openTexts, readTexts } from './texts.ts';
 export { transformersReader } from './transformers.ts';

@@ -73,7 +73,8 @@ export async function openTexts(path: string, options: OpenDatasetOptions = {}):
 
 /** A text that could be meant as a path: one line that ends like a file name, or a word that begins like a path. */
 const looksLikePath = (text: string): boolean =>
-  text.length < 256 && (/^.*\.(txt|csv|tsv|jsonl?|ndjson|md)$/i.test(text) || /^(\.{0,2}\/|~\/|[a-z]:\\|\.\\)\S*$/i.test(text));
+  text.length < 256 &&
+  (/^.*\.(txt|csv|tsv|jsonl?|ndjson|md)$/i.test(text) || /^(\.{0,2}\/|~\/|[a-z]:\\|\.\\)\S*$/i.test(text));
 
 /**
  * Reads texts without labels: the texts themselves, `.txt` files, the `text` column of tables, and folders of these.

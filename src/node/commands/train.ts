@@ -15,6 +15,7 @@ import { shownPath } from './paths.ts';
 import { nodePlatform } from './platform.ts';
 import { newRecord, saveRecord } from './record.ts';
 import { runEnvironmentOf } from './run-environment.ts';
+import { noticeShared } from './shared-samples.ts';
 import { bestIn, runTraining } from './training-run.ts';
 
 /** What to fine-tune, on which data, and how. */
@@ -55,7 +56,8 @@ export async function train<T extends TaskName = 'classification'>(
       {
         ...nodePlatform(runtime, request.data, hooks),
         best: bestIn(() => run, hooks),
-        begin: async () => {
+        begin: async ({ dataset, format }) => {
+          await noticeShared(dataset, { root: resolve(request.data), format }, hooks);
           run = await createRun({ out: request.out, data: request.data });
           hooks.onEvent?.({ type: 'run', path: shownPath(run.path) });
         },

@@ -1,7 +1,14 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { inspectModel, type JobEvent, train, writeArtifacts } from '../../../src/node/commands/index.ts';
+import {
+  findLr,
+  inspectModel,
+  type JobEvent,
+  predict,
+  train,
+  writeArtifacts,
+} from '../../../src/node/commands/index.ts';
 import { type Model, writeModel } from '../../../src/onnx/index.ts';
 import { smallModel, throughSequence, weights } from '../../small-models.ts';
 import { makeProject, type Project, pretrained } from './project.ts';
@@ -118,4 +125,69 @@ describe('refuses a model that cannot be trained, on one line', () => {
     await expect(writeArtifacts({ model: folder, out })).rejects.toThrow(refusal);
     expect(existsSync(out)).toBe(false);
   });
+});
+
+describe('names what a model is or has, for every command', () => {
+  const segmenter = smallModel({
+    inputs: { input: ['batch', 3, 16, 16] },
+    outputs: { output: ['batch', 5, 16, 16] },
+    initializers: { 'fc.weight': weights([5, 3, 1, 1]) },
+    nodes: [['Conv', ['input', 'fc.weight'], ['output'], {}, '/fc']],
+  });
+  const { graph } = pretrained();
+  const bias = { ...graph.initializers.get('fc.bias')!, data: Float32Array.of(1, Number.NaN, 2, 3, 4) };
+  const spoiled = {
+    ...pretrained(),
+    graph: { ...graph, initializers: new Map(graph.initializers).set('fc.bias', bias) },
+  };
+
+  test('a segmenter', async () => {
+    const folder = save('segmenter', segmenter);
+    const line = expect.stringMatching(/^the model is a segmenter \(its output "output" is \[batch, 5, 16, 16\]\)/);
+    const refusal = expect.objectContaining({ code: 'bad-model', line });
+    await expect(train({ model: folder, data: project.data })).rejects.toThrow(refusal);
+    await expect(findLr({ model: folder, data: project.data })).rejects.toThrow(refusal);
+    expect(await inspectModel({ model: folder })).toMatchObject({
+      kind: { name: 'segmenter' },
+      plan: [],
+      memory: null,
+    });
+  });
+
+  test('NaN in a weight', async () => {
+    const model = save('spoiled', spoiled);
+    const line = expect.stringMatching(
+      /^the model's parameter "fc\.bias" has 1 NaN among its 5 values\. Export it again/,
+    );
+    const refusal = expect.objectContaining({ code: 'bad-model', line });
+    await expect(train({ model, data: project.data })).rejects.toThrow(refusal);
+    await expect(findLr({ model, data: project.data })).rejects.toThrow(refusal);
+    await expect(inspectModel({ model })).rejects.toThrow(refusal);
+    const labels = ['a', 'b', 'c', 'd', 'e'];
+    await expect(predict({ model, images: [project.data], settings: { labels } })).rejects.toThrow(refusal);
+  });
+
+  test('a text encoder, with the head that it would get', async () => {
+    expect(await inspectModel({ model: 'test/fixtures/texts/bert' })).toMatchObject({
+      kind: { name: 'text encoder' },
+      outputs: [{ name: 'last_hidden_state', shape: ['batch', 'sequence', 32] }],
+      head: { features: 32, classes: 2 },
+      memory: { batch: 16 },
+    });
+  });
+});
+
+test('validation images that are also training images are reported before training', async () => {
+  copyFileSync(join(project.data, 'train/blue/1.png'), join(project.data, 'val/red/x.png'));
+  const events: JobEvent[] = [];
+  const out = join(project.folder, 'shared');
+  const settings = { device: 'cpu', augment: 'none', epochs: 1 } as const;
+  await train({ model: project.model, data: project.data, out, settings }, { onEvent: (event) => events.push(event) });
+  const types = events.map(({ type }) => type);
+  const pair = `${join('val', 'red', 'x.png')} = ${join('train', 'blue', '1.png')}`;
+  expect(events).toContainEqual({
+    type: 'notice',
+    message: `also training images: 1 of 4 validation images (1 with another label). Their scores are too good: ${pair}`,
+  });
+  expect(types.indexOf('notice')).toBeLessThan(types.indexOf('plan'));
 });
