@@ -38,7 +38,7 @@ export function refuseUntrainable({ graph }: { readonly graph: Graph }, policy: 
   throw new ThawError(
     'bad-model',
     `the model's weights are laid out for one processor (${BLOCKED}.${describe(blocked)})`,
-    'Give the model from before ONNX Runtime optimized it, or optimize it up to the level "extended" only',
+    'Give the model from before ONNX Runtime optimized it, or optimize it at most up to the level "extended"',
   );
 }
 
