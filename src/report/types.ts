@@ -50,6 +50,9 @@ export interface ReportEnvironment {
   readonly estimatedMemory?: number;
 }
 
+/** Facts that a browser does not report. */
+type HostFacts = Pick<ReportEnvironment, 'node' | 'platform' | 'cpu'>;
+
 /** Image sizes, formats, and duplicates in two splits. */
 export interface DatasetSummary {
   readonly looked: number;
@@ -112,7 +115,7 @@ export interface RunReport {
   readonly bestEpoch: number | null;
   /** Augmented training images as data URLs. */
   readonly samples: readonly string[];
-  readonly environment: ReportEnvironment;
+  readonly environment: Omit<ReportEnvironment, keyof HostFacts> & Partial<HostFacts>;
   /** The resolved configuration as YAML. */
   readonly config: string;
   /** Of the whole run. */

@@ -1,4 +1,5 @@
 import { selectionText } from '../compiler/surgery/index.ts';
+import type { Dataset } from '../data/index.ts';
 import { TRANSFORMERS_NAMES } from '../export/index.ts';
 import { plural } from '../report/format.ts';
 import { type CardRun, modelCard, type ShippedModel, taskCard } from '../report/index.ts';
@@ -19,8 +20,8 @@ import { VERSION } from '../version.ts';
 import type { OpenRequest } from './protocol.ts';
 import { filesOf } from './reading.ts';
 
-/** A finished training, as its model card takes it. */
-export interface CardRequest {
+/** A finished training. */
+export interface RunRequest {
   readonly request: OpenRequest;
   readonly parts: SessionParts;
   readonly measured: Measured<TaskOutcome, Evaluated> | Unmeasured<TaskOutcome, Evaluated>;
@@ -33,6 +34,10 @@ export interface CardRequest {
   readonly sha256: string;
   /** Its version, if it is known. */
   readonly onnxruntime: string | null;
+}
+
+/** A finished training, as its model card takes it. */
+export interface CardRequest extends RunRequest {
   readonly shipped: Omit<ShippedModel, 'input' | 'output'>;
 }
 
@@ -42,19 +47,17 @@ export function cardOf(asked: CardRequest): string {
   const { task, dataset, settings, format } = parts;
   const noun = nounOf(format);
   const run = runOf(asked);
-  const path = request.project ?? `${noun}s`;
+  const path = dataNameOf(request) ?? `${noun}s`;
   const shipped: ShippedModel = { ...TRANSFORMERS_NAMES, ...asked.shipped };
   if (task.facts.task === 'classification' && 'val' in measured) {
     const { classes } = dataset;
-    const count = (samples: typeof dataset.train) =>
-      classes.map((_, label) => samples.filter((sample) => sample.label === label).length);
     // A classification's evaluations are what its card takes.
     const own = { before, after: measured.val, test: measured.test } as {
       readonly before: Evaluation | null;
       readonly after: Assessment;
       readonly test: Assessment | null;
     };
-    const counts = { train: count(dataset.train), val: count(dataset.val), test: count(dataset.test) };
+    const counts = countsOf(dataset);
     const calibration: TemperatureFit | null = measured.calibration;
     return modelCard({ ...run, ...own, calibration, data: { path, noun, classes, counts } }, shipped);
   }
@@ -78,10 +81,24 @@ export function cardOf(asked: CardRequest): string {
   );
 }
 
+/** Samples of each class, by split. */
+export function countsOf({ classes, train, val, test }: Dataset) {
+  const count = (samples: Dataset['train']) => {
+    const counts = classes.map(() => 0);
+    for (const { label } of samples) counts[label]++;
+    return counts;
+  };
+  return { train: count(train), val: count(val), test: count(test) };
+}
+
 const isForCards = (block: ReportBlock): block is Exclude<ReportBlock, Images> =>
   block.kind !== 'images' && block.kind !== 'scatter';
 
-function runOf({ request, parts, rows, plan, bestEpoch, sha256, onnxruntime }: CardRequest): CardRun {
+/** What the samples are called. */
+export const dataNameOf = ({ dataName, project }: OpenRequest): string | undefined => dataName ?? project;
+
+/** The facts about a training that its card and its report share. */
+export function runOf({ request, parts, rows, plan, bestEpoch, sha256, onnxruntime }: RunRequest): CardRun {
   const { dataset, format, config, task, runtime, source: model } = parts;
   const { name, source } = filesOf(request);
   const samples = [dataset.train, dataset.val, dataset.test].reduce((all, { length }) => all + length, 0);
@@ -92,7 +109,7 @@ function runOf({ request, parts, rows, plan, bestEpoch, sha256, onnxruntime }: C
     return [{ stage: i + 1, train: selectionText(train), trainable, lr, ...stageResults(rows, i + 1, task.metric) }];
   });
   return {
-    title: `${name} on ${request.project ?? plural(samples, nounOf(format))}`,
+    title: `${name} on ${dataNameOf(request) ?? plural(samples, nounOf(format))}`,
     model: { name, source, sha256, parameters: sizesOf(parts).parameters, opset: model.opsets[''] },
     plan: stages,
     rows,

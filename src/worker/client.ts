@@ -23,6 +23,7 @@ import type {
   OpenRequest,
   RemoteEvent,
   RemoteRoundRequest,
+  ReportOptions,
 } from './protocol.ts';
 
 /** A model as a program has it: an `.onnx` file's bytes, or the files of a folder. */
@@ -86,6 +87,12 @@ export interface RemoteTraining<T extends TaskName = TaskName, I = ImageHandle> 
   predict(inputs: readonly (I | string)[], options: TopOptions): Promise<readonly RankedPrediction<T>[]>;
   /** Exports and measures the best weights. */
   finish(): Promise<Finished<T>>;
+  /**
+   * The report of the finished model: one HTML page without scripts, which loads nothing. Call `finish` first.
+   *
+   * @throws ThawError `bad-config` if the training is not finished
+   */
+  report(options?: ReportOptions): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -160,6 +167,7 @@ export function connect<I, M>(
         return whileOpen(() => ask('predict', sendable, options)) as Promise<readonly never[]>;
       },
       finish: () => whileOpen(() => ask('finish')) as Promise<Finished<T>>,
+      report: (options = {}) => whileOpen(() => ask('report', options)),
       close: () =>
         whileOpen(() => {
           latest++;

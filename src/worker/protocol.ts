@@ -74,12 +74,14 @@ export interface OpenRequest<T extends TaskName = TaskName, I = ImageHandle, M =
   readonly classes?: readonly string[];
   /** Keeps the training and its checkpoints under this name, so that `reopen` can continue it later. */
   readonly project?: string;
+  /** What the samples are called in the model card and in the report; the project's name unless given. */
+  readonly dataName?: string;
 }
 
 /** A round of a federation. Its state names the classes and the task. */
 export interface RemoteRoundRequest<T extends TaskName = TaskName, I = ImageHandle, M = Uint8Array>
   extends RoundMode,
-    Omit<OpenRequest<T, I, M>, 'project' | 'classes'> {
+    Omit<OpenRequest<T, I, M>, 'project' | 'dataName' | 'classes'> {
   /** The state that the round begins with: a safetensors file. */
   readonly state: Uint8Array;
 }
@@ -172,6 +174,12 @@ export interface ExpectedTask<T extends TaskName = TaskName> {
   readonly task?: T;
 }
 
+/** What a report shows of the samples. */
+export interface ReportOptions {
+  /** Small images as `data:` URLs (PNG, JPEG, WebP, GIF or AVIF), by their places in the request: the report shows those of mistakes. */
+  readonly thumbnails?: ReadonlyMap<number, string>;
+}
+
 /** The requests, with their answers. */
 export interface Methods {
   open(request: OpenRequest): Opened;
@@ -188,6 +196,8 @@ export interface Methods {
   stop(): void;
   predict(inputs: readonly InputHandle[], options: Partial<TopOptions>): readonly Prediction[];
   finish(): Finished;
+  /** The report of the finished model, as one HTML page. */
+  report(options: ReportOptions): string;
   /** Closes the training. */
   close(): void;
   /** A round of a federation; it closes the training. Outputs of the frozen layers are kept for the next round. */
@@ -201,7 +211,7 @@ export type Method = keyof Methods;
 
 export const METHODS: readonly Method[] = [
   ...(['open', 'reopen', 'projects', 'forget', 'train', 'pause', 'resume', 'stop', 'predict', 'finish'] as const),
-  ...(['close', 'round', 'load', 'predictLoaded', 'unload'] as const),
+  ...(['report', 'close', 'round', 'load', 'predictLoaded', 'unload'] as const),
 ];
 
 /** An event of a training elsewhere, in order. */

@@ -29,6 +29,7 @@ import {
   type OpenRequest,
   type RemoteEvent,
   type RemoteRoundRequest,
+  type ReportOptions,
   type Request,
 } from './protocol.ts';
 import { checkInputs, checkSamples, featureBytesOf, filesOf, samplesReading } from './reading.ts';
@@ -163,6 +164,10 @@ class Server implements Served {
     // It takes the sessions that the training's next step needs.
     this.turns.refuseJob();
     return this.turns.run(() => training.finish());
+  }
+
+  async report(options: ReportOptions): Promise<string> {
+    return this.opened().report(options);
   }
 
   async round(request: RemoteRoundRequest): Promise<RoundOutcome> {

@@ -1,6 +1,7 @@
 import { wholeOf } from '../bytes.ts';
 import { isText, TextTokenizer } from '../data/text/index.ts';
 import { sha256 } from '../digest.ts';
+import { ThawError } from '../errors.ts';
 import { readModel } from '../onnx/index.ts';
 import {
   inMemory,
@@ -15,11 +16,12 @@ import {
   type TopOptions,
 } from '../session/index.ts';
 import { type Evaluated, type Prediction, TASKS, type Task } from '../tasks/index.ts';
-import type { Checkpoint, EpochRow, TrainingEvent } from '../training/index.ts';
-import { cardOf } from './card.ts';
+import type { Checkpoint, EpochRow, StopReason, TrainingEvent } from '../training/index.ts';
+import { cardOf, type RunRequest } from './card.ts';
 import type { RemotePlatform } from './platform.ts';
-import type { Finished, InputHandle, Opened, OpenRequest, RemoteEvent } from './protocol.ts';
+import type { Finished, InputHandle, Opened, OpenRequest, RemoteEvent, ReportOptions } from './protocol.ts';
 import { featureBytesOf, filesOf, imagesReader, samplesReading, withClasses } from './reading.ts';
+import { type ReportRequest, reportOf } from './report.ts';
 
 /** The checkpoints from which a project continues. */
 export interface Kept {
@@ -35,6 +37,11 @@ export class OpenTraining {
   /** With what `finish` chooses, such as thresholds. */
   private task: Task;
   private tokenizer: TextTokenizer | undefined;
+  /** How the stages of this session ended, by their numbers. */
+  private readonly ends = new Map<number, StopReason>();
+  private stopped: StopReason | undefined;
+  /** Once it is finished. */
+  private finished: Omit<ReportRequest, 'thumbnails'> | undefined;
 
   private constructor(
     readonly request: OpenRequest,
@@ -103,6 +110,8 @@ export class OpenTraining {
         const { type: _, best: __, ...row } = event;
         this.rows.push(row);
       }
+      if (event.type === 'stage-end') this.ends.set(event.stage, event.why);
+      if (event.type === 'end') this.stopped = event.why;
       yield event;
     }
   }
@@ -123,17 +132,20 @@ export class OpenTraining {
     const { best } = (await session.bestCheckpoint())?.progress ?? {};
     // Before the session returns to its best epoch.
     const plan = session.stages;
+    const plans = plan.map((_, stage) => session.planOf(stage));
+    const { decisions, rollbacks, findings } = (await session.checkpoint()).progress;
     const { model, measured, ...check } = await session.finish();
     this.task = measured.task;
-    const card = cardOf({
+    const run: RunRequest = {
       request,
       parts,
       measured,
-      ...{ before: this.before, rows: this.rows, plan, bestEpoch: best?.epoch ?? null },
+      ...{ before: this.before, rows: [...this.rows], plan, bestEpoch: best?.epoch ?? null },
       sha256: await sha256(request.model),
       onnxruntime: await this.platform.runtimeVersion(parts.runtime.device),
-      shipped: { preprocessing: model.preprocessing, ...check },
-    });
+    };
+    this.finished = { ...run, plans, decisions, rollbacks, findings, ends: this.ends, stopped: this.stopped };
+    const card = cardOf({ ...run, shipped: { preprocessing: model.preprocessing, ...check } });
     const finished = {
       task: measured.task.facts.task,
       files: Array.from(model.folder(card), ([path, contents]) => [path, wholeOf(contents)] as const),
@@ -155,5 +167,10 @@ export class OpenTraining {
       calibration,
       mistakes: mistakes ?? null,
     } as unknown as Finished;
+  }
+
+  report({ thumbnails = new Map() }: ReportOptions): string {
+    if (this.finished) return reportOf({ ...this.finished, thumbnails });
+    throw new ThawError('bad-config', 'this training is not finished', 'Call finish() before report()');
   }
 }

@@ -40,9 +40,11 @@ async function trainBoth<T extends TaskName>({ task, folder, data, model, sample
   const end = client.listen((event) => there.push(event));
   const training = await client.open<T>({ ...model, task, samples, settings });
   await training.train();
+  await expect(training.report()).rejects.toMatchObject({ code: 'bad-config' });
   const finished = await training.finish();
+  const report = await training.report();
   end();
-  return { run, result, here, training, finished, there };
+  return { run, result, here, training, finished, report, there };
 }
 
 interface Both<T extends TaskName> {
@@ -51,11 +53,12 @@ interface Both<T extends TaskName> {
   readonly here: readonly JobEvent[];
   readonly training: RemoteTraining<T>;
   readonly finished: Finished<T>;
+  readonly report: string;
   readonly there: readonly RemoteEvent[];
 }
 
 /** What all tasks have in common. */
-function expectSame<T extends TaskName>({ run, result, here, finished, there }: Both<T>) {
+function expectSame<T extends TaskName>({ run, result, here, finished, report, there }: Both<T>) {
   expect(rowsOf(there)).toEqual(rowsOf(here));
   expect(rowsOf(there)).toHaveLength(4);
   expect(there.find(({ type }) => type === 'before')).toEqual({ type: 'before', val: result.before });
@@ -76,6 +79,25 @@ function expectSame<T extends TaskName>({ run, result, here, finished, there }: 
     part(nodes, 'Stages:', '## Limits').replace(/[\d.]+\s*m?s\b/g, ''),
   );
   expect(own).toMatch(/SHA-256 `[0-9a-f]{64}`, [\d,]+ parameters/);
+  const sections = sectionsOf(report);
+  expect(Object.keys(sections)).toEqual(expect.arrayContaining(['training', 'stages', 'result']));
+  expect(sections).toEqual(sectionsOf(readFileSync(join(run, 'report.html'), 'utf8')));
+}
+
+/** Facts of a run, of its files and of its machine, which a training elsewhere has not. */
+const OF_RUNS = /^(images-|mistakes|samples|data|next|record)/;
+
+/** A report's sections by their names, without the time that anything took. */
+function sectionsOf(report: string): Record<string, string> {
+  const sections = [...report.matchAll(/<section id="([^"]+)"[\s\S]*?<\/section>/g)];
+  return Object.fromEntries(
+    sections
+      .filter(([, id]) => !OF_RUNS.test(id))
+      .map(([text, id]) => [
+        id,
+        text.replace(/<svg class="plot timeline"[\s\S]*<\/svg>/, '').replace(/\d[\d.]*\u00a0(ms|s|min)/g, ''),
+      ]),
+  );
 }
 
 test('several labels: thresholds are chosen, and mistakes named', async () => {
