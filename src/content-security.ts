@@ -1,24 +1,41 @@
 /**
- * What the studio's page, its worker and its service worker may do, as one policy: load themselves and nothing of another origin. A worker does
- * not take the policy of its page but that of its own response, so every file is sent with these headers.
+ * What the studio may do. Its workers, which hold the images, load themselves and nothing of another origin. Its page may also reach the
+ * Hugging Face hub, for the photo model. A worker does not take the policy of its page but that of its own response, so every file is sent
+ * with headers.
  */
 
-/** Directives that a `<meta>` element may hold. `wasm-unsafe-eval` compiles WebAssembly and runs no text. */
-const DIRECTIVES = [
+/** The Hugging Face hub. */
+export const HUB = 'https://huggingface.co';
+
+/** Addresses to which the hub redirects downloads. */
+const HUB_FILES = ['https://*.huggingface.co', 'https://*.hf.co'];
+
+/**
+ * Directives that a `<meta>` element may hold. `wasm-unsafe-eval` compiles WebAssembly and runs no text.
+ *
+ * @param others origins that may be reached
+ */
+const directives = (others: readonly string[]): readonly string[] => [
   "default-src 'self'",
   "script-src 'self' 'wasm-unsafe-eval'",
-  // A blob: worker has the policy of who made it, so that the page's own worker is bound by it wherever the page is served.
+  // On a plain host the page's worker is a blob: it has the policy of the page that made it.
   "worker-src 'self' blob:",
   "img-src 'self' blob: data:",
-  "connect-src 'self'",
+  ["connect-src 'self'", ...others].join(' '),
   "object-src 'none'",
   "base-uri 'none'",
   "form-action 'none'",
 ];
 
-export const META_POLICY: string = DIRECTIVES.join('; ');
+const policy = (others: readonly string[]): string => [...directives(others), "frame-ancestors 'none'"].join('; ');
 
-export const POLICY: string = [...DIRECTIVES, "frame-ancestors 'none'"].join('; ');
+export const META_POLICY: string = directives([HUB, ...HUB_FILES]).join('; ');
+
+/** Of the page. */
+export const PAGE_POLICY: string = policy([HUB, ...HUB_FILES]);
+
+/** Of all other files, which include the workers. */
+export const POLICY: string = policy([]);
 
 /** The page asks for the camera; everything else that browsers ask a person about is refused. */
 const PERMISSIONS = [
@@ -27,7 +44,7 @@ const PERMISSIONS = [
   ...['microphone', 'midi', 'payment', 'serial', 'usb', 'xr-spatial-tracking'],
 ].map((one) => (one.includes('=') ? one : `${one}=()`));
 
-/** Of every response. The first two are what threads of WebAssembly need. */
+/** Of every response but the page. The first two are what threads of WebAssembly need. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
@@ -37,4 +54,10 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'Referrer-Policy': 'no-referrer',
   'X-Content-Type-Options': 'nosniff',
   'X-Frame-Options': 'DENY',
+};
+
+/** Of the page. */
+export const PAGE_HEADERS: Readonly<Record<string, string>> = {
+  ...SECURITY_HEADERS,
+  'Content-Security-Policy': PAGE_POLICY,
 };

@@ -31,7 +31,8 @@ const POLICY = [
   "img-src 'self' blob: data:",
   "media-src 'self' blob:",
   "font-src 'self'",
-  "connect-src 'self'",
+  // The page downloads the photo model from the Hugging Face hub, once the user agrees.
+  "connect-src 'self' https://huggingface.co https://*.huggingface.co https://*.hf.co",
   "manifest-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",

@@ -24,6 +24,9 @@ const ORT_FILES = ['ort-wasm-simd-threaded', 'ort-wasm-simd-threaded.asyncify'].
   `${name}.wasm`,
 ]);
 
+/** The model of the command, which only its server has. */
+const SERVED = 'served-model.json';
+
 const filesBelow = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .map((file) => file.replaceAll('\\', '/'))
@@ -76,6 +79,8 @@ export async function buildStudio(out: string = STUDIO): Promise<void> {
       chunkSizeWarningLimit: 1500,
     },
   });
+  // `thaw studio --model` has another one.
+  writeFileSync(join(out, SERVED), 'null\n');
   writeFileSync(join(out, 'licenses.md'), licensesOf('the studio', packages));
   const runtime = join(out, `ort-${ORT_VERSION}`);
   mkdirSync(runtime, { recursive: true });
@@ -84,7 +89,9 @@ export async function buildStudio(out: string = STUDIO): Promise<void> {
 }
 
 async function buildServiceWorker(out: string): Promise<void> {
-  const files = filesBelow(out).filter((file) => file !== 'service-worker.js' && !file.endsWith('.md'));
+  const files = filesBelow(out).filter(
+    (file) => !['service-worker.js', SERVED].includes(file) && !file.endsWith('.md'),
+  );
   const hash = createHash('sha256');
   for (const file of files) hash.update(file).update(readFileSync(join(out, file)));
   const paths = files.map((file) => (file === 'index.html' ? './' : file));

@@ -1,16 +1,17 @@
 import { render } from 'preact';
 import { CHART_STYLE } from '../report/charts/index.ts';
 import { App } from './components/app.tsx';
-import { embedded, startEngine } from './engine.ts';
-import { openKeeping } from './keeping.ts';
+import { embedded, findEngine, photoModel } from './engine.ts';
+import { clearPage, openKeeping } from './keeping.ts';
+import { findServed } from './served.ts';
 import { Studio } from './state/studio.ts';
 
 const charts = new CSSStyleSheet();
 charts.replaceSync(CHART_STYLE.text);
 document.adoptedStyleSheets.push(charts);
 
-const { shelf, project, notice } = await openKeeping();
-const studio = new Studio(shelf, { start: startEngine, embedded, project });
+const [{ shelf, keeps, notice }, start, served] = await Promise.all([openKeeping(), findEngine(), findServed()]);
+const studio = new Studio(shelf, { start, embedded, photoModel, served, keeps, clearPage });
 const root = document.querySelector('#studio')!;
 root.replaceChildren();
 render(<App studio={studio} notice={notice} />, root);

@@ -2,7 +2,7 @@
  * Keeps the page's files, so that it opens without a network once it was open with one. Answers come with the headers of
  * `src/content-security.ts` even if a plain host does not send them.
  */
-import { SECURITY_HEADERS } from '../content-security.ts';
+import { PAGE_HEADERS, SECURITY_HEADERS } from '../content-security.ts';
 
 /** Set by scripts/studio/build.ts: paths of all files of the page, and a name for their contents. */
 declare const __FILES__: readonly string[];
@@ -50,31 +50,35 @@ scope.addEventListener('activate', (event) => {
 
 scope.addEventListener('fetch', (event) => {
   const { request } = event;
-  if (request.method === 'GET' && new URL(request.url).origin === scope.location.origin) {
+  const { origin, pathname } = new URL(request.url);
+  if (request.method !== 'GET' || origin !== scope.location.origin) return;
+  if (pathname.endsWith('/served-model.json')) event.respondWith(fetch(request).catch(noModel));
+  else if (!pathname.endsWith('/served-model.onnx'))
     event.respondWith(request.mode === 'navigate' ? newest(request) : kept(request));
-  }
 });
+
+/** The command's model is there only as long as the command. */
+const noModel = () => new Response('null', { headers: { 'Content-Type': 'application/json' } });
 
 /** The page itself: the server's if it answers, since it names the other files. */
 async function newest(request: Request): Promise<Response> {
   try {
-    return secured(await fetch(request));
+    return secured(await fetch(request), PAGE_HEADERS);
   } catch {
-    return secured(
-      (await caches.match(request, { ignoreSearch: true })) ?? (await caches.match('./')) ?? Response.error(),
-    );
+    const page = (await caches.match(request, { ignoreSearch: true })) ?? (await caches.match('./'));
+    return secured(page ?? Response.error(), PAGE_HEADERS);
   }
 }
 
 /** All others have their contents or version in their names. */
 async function kept(request: Request): Promise<Response> {
-  return secured((await caches.match(request)) ?? (await fetch(request)));
+  return secured((await caches.match(request)) ?? (await fetch(request)), SECURITY_HEADERS);
 }
 
-function secured(response: Response): Response {
+function secured(response: Response, security: Readonly<Record<string, string>>): Response {
   if (response.type !== 'basic' && response.type !== 'default') return response;
   const headers = new Headers(response.headers);
-  for (const [name, value] of Object.entries(SECURITY_HEADERS)) headers.set(name, value);
+  for (const [name, value] of Object.entries(security)) headers.set(name, value);
   const { status, statusText } = response;
   return new Response(response.body, { status, statusText, headers });
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildStudio } from '../../scripts/studio/build.ts';
-import { META_POLICY, POLICY, SECURITY_HEADERS } from '../../src/content-security.ts';
+import { META_POLICY, PAGE_POLICY, POLICY, SECURITY_HEADERS } from '../../src/content-security.ts';
 import { type Serving, serve } from '../../src/node/commands/serving.ts';
 
 let folder: string;
@@ -48,7 +48,7 @@ describe('the built page', () => {
   test('names no address but those of name spaces and in messages', () => {
     // Names that only look like addresses, and what messages advise to read: nothing is fetched from them.
     const known =
-      /^https?:\/\/(?:www\.w3\.org\/|json-schema\.org\/|www\.apache\.org\/licenses\/|web\.dev\/cross-origin-isolation|rolldown\.rs\/in-depth|huggingface\.co\/docs\/transformers\.js|\[)/;
+      /^https?:\/\/(?:www\.w3\.org\/|json-schema\.org\/|www\.apache\.org\/licenses\/|huggingface\.co$|\*\.huggingface\.co|\*\.hf\.co|web\.dev\/cross-origin-isolation|rolldown\.rs\/in-depth|huggingface\.co\/docs\/transformers\.js|\[)/;
     const looked = files.filter((file) => /\.(?:m?js|css|html|svg|webmanifest)$/.test(file));
     const found = looked.flatMap((file) => read(file).match(/https?:\/\/[^\s"'`<>)]+/g) ?? []);
     expect(found.filter((address) => !known.test(address))).toEqual([]);
@@ -66,7 +66,7 @@ describe('the built page', () => {
   test('has a service worker that knows all its files', () => {
     const worker = read('service-worker.js');
     const expected = files
-      .filter((file) => !/^(?:service-worker\.js|licenses\.md)$/.test(file))
+      .filter((file) => !/^(?:service-worker\.js|licenses\.md|served-model\.json)$/.test(file))
       .map((file) => (file === 'index.html' ? './' : file));
     for (const file of expected) expect(worker).toContain(`"${file}"`);
     // It sends what the server sends.
@@ -101,9 +101,11 @@ describe('the server', () => {
 
   test.each(['', 'service-worker.js', 'nothing.js'])('sends the policy with %j', async (path) => {
     const { headers } = await fetch(serving.address + path);
-    expect(headers.get('content-security-policy')).toBe(POLICY);
+    const policy = headers.get('content-security-policy');
+    // Only the page reaches the hub.
+    expect(policy).toBe(path ? POLICY : PAGE_POLICY);
     expect(POLICY).toContain("connect-src 'self';");
-    expect(POLICY).toContain("frame-ancestors 'none'");
+    expect(policy).toContain("frame-ancestors 'none'");
     expect(headers.get('x-frame-options')).toBe('DENY');
     expect(headers.get('referrer-policy')).toBe('no-referrer');
     expect(headers.get('permissions-policy')).toContain('camera=(self), accelerometer=()');
@@ -147,7 +149,7 @@ describe('the server', () => {
   );
 
   test('gives a folder within it under another name, and nothing beside that', async () => {
-    const other = await serve(folder, 0, { named: 'src' });
+    const other = await serve(folder, 0, { folders: { named: 'src' } });
     expect((await fetch(`${other.address}named/version.ts`)).status).toBe(200);
     expect((await fetch(other.address)).status).toBe(200);
     for (const path of [

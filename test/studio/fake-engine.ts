@@ -82,6 +82,7 @@ export class FakeEngine {
   request: OpenRequest | undefined;
   readonly client: RemoteClient;
   terminated = false;
+  readonly forgotten: string[] = [];
   end: (reason: Error) => void = () => {};
   /** Continues a training that is held. */
   resume: (how: 'go on' | 'stop') => void = () => {};
@@ -135,8 +136,8 @@ export class FakeEngine {
       this.done = this.options.epochsDone ?? 0;
       return { ...opened(['a', 'b']), epochsDone: this.done };
     },
-    projects: () => [],
-    forget: () => {},
+    projects: () => ['studio-1', 'studio-2', 'of-others'],
+    forget: (project) => void this.forgotten.push(project),
     train: () => this.train(),
     pause: () => this.emit({ type: 'paused' }),
     resume: () => this.emit({ type: 'resumed' }),
@@ -200,8 +201,10 @@ const finished: Finished<'classification'> = {
   mistakes: [{ sample: 3, label: 'b', predicted: 'a', probability: 0.8 }],
 };
 
+export const PHOTO = { name: 'photo-model', source: 'hf:owner/photo-model', model: new Blob(['photo']) };
+
 /** @returns the host of a studio, and its engines as they are started */
-export function host(options: FakeOptions = {}, project: string | undefined = 'studio') {
+export function host(options: FakeOptions = {}, given: Partial<StudioHost> = {}) {
   const engines: FakeEngine[] = [];
   const around: StudioHost = {
     start: () => {
@@ -210,7 +213,13 @@ export function host(options: FakeOptions = {}, project: string | undefined = 's
       return engine.client;
     },
     embedded: async () => ({ model: new Uint8Array([7]), preprocessorConfig: { size: 80 }, config: { id2label: {} } }),
-    project,
+    photoModel: async ({ onProgress }) => {
+      onProgress?.({ received: 5, total: 5 });
+      return PHOTO;
+    },
+    keeps: true,
+    clearPage: async () => {},
+    ...given,
   };
   return { around, engines };
 }

@@ -55,7 +55,7 @@ test('from examples to a model that is tried, taken along, and there again witho
   const page = await open(context);
   await page.getByRole('button', { name: 'Try it with drawings' }).click();
   await page.waitForSelector('.thumbnails');
-  await page.getByText('More', { exact: true }).click();
+  await page.getByText('More').first().click();
   await page.getByLabel('Rounds').fill('3');
   await page.getByRole('button', { name: 'Train', exact: true }).click();
   await page.waitForSelector('.layers .lit');
@@ -103,7 +103,7 @@ test('a training goes on where a closed page left it', async () => {
   const page = await open(context);
   await page.getByRole('button', { name: 'Try it with drawings' }).click();
   await page.waitForSelector('.thumbnails');
-  await page.getByText('More', { exact: true }).click();
+  await page.getByText('More').first().click();
   await page.getByLabel('Rounds').fill('10');
   await page.getByRole('button', { name: 'Train', exact: true }).click();
   // Two charts, two rounds.

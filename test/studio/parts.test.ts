@@ -1,4 +1,5 @@
 // What the studio's parts do without a page.
+import { unzipSync, zipSync } from 'fflate';
 import { describe, expect, test } from 'vitest';
 import { readAugmentation } from '../../src/data/index.ts';
 import { readSettings } from '../../src/session/index.ts';
@@ -6,11 +7,14 @@ import { exampleDrawings } from '../../src/studio/drawing/examples.ts';
 import { byFolder } from '../../src/studio/files/folders.ts';
 import { listed } from '../../src/studio/files/images.ts';
 import { readOwnModel, withConfiguration } from '../../src/studio/files/models.ts';
+import { readProject, writeProject } from '../../src/studio/files/project-file.ts';
 import { arePhotographs, freeName, whatIsMissing, withClass } from '../../src/studio/state/classes.ts';
 import { epochsPlanned, follow, NO_RUN, plannedBands, progress, secondsLeft } from '../../src/studio/state/run.ts';
 import { EMBEDDED_SETTINGS, inWords, OWN_SETTINGS, trainSettings } from '../../src/studio/state/settings.ts';
+import { memoryShelf } from '../../src/studio/state/shelf.ts';
+import { Studio } from '../../src/studio/state/studio.ts';
 import type { Run, StudioSettings } from '../../src/studio/state/types.ts';
-import { FakeEngine, row, stepEvent } from './fake-engine.ts';
+import { FakeEngine, host, row, stepEvent } from './fake-engine.ts';
 
 const file = (name: string, contents = '') => new File([contents], name);
 
@@ -187,5 +191,67 @@ describe('files', () => {
     expect(listed(refused('a'))).toBe('“a” (not an image)');
     expect(listed(refused('a', 'b'))).toBe('“a” (not an image) and “b” (not an image)');
     expect(listed(refused('a', 'b', 'c'))).toBe('“a” (not an image) and 2 other files');
+  });
+});
+
+describe('a project as a file', () => {
+  const jpeg = (contents: string) => new Blob([contents], { type: 'image/jpeg' });
+
+  async function saved(): Promise<Uint8Array<ArrayBuffer>> {
+    const studio = new Studio(memoryShelf(), host().around);
+    studio.renameProject('pets');
+    // Names that are no folder's, and that some systems take for the same.
+    studio.addClasses([
+      { name: 'a/b', images: [jpeg('1'), jpeg('2')] },
+      { name: 'A-B', images: [jpeg('3')] },
+      { name: '..', images: [] },
+    ]);
+    studio.take({ name: 'own.onnx', model: new Blob(['weights']), config: { a: 1 } });
+    studio.set({ epochs: 5 });
+    const zip = await writeProject(studio);
+    await studio.saved();
+    return new Uint8Array(await zip.arrayBuffer());
+  }
+
+  test('comes back as it was', async () => {
+    const zip = await saved();
+    const paths = Object.keys(unzipSync(zip)).filter((path) => path.startsWith('images/'));
+    expect(new Set(paths.map((path) => path.toLowerCase().split('/')[1])).size).toBe(2);
+    const project = await readProject(new Blob([zip]));
+    expect(project).toMatchObject({ name: 'pets', kind: 'own', settings: { epochs: 5 } });
+    expect(project.own).toMatchObject({ name: 'own.onnx', config: { a: 1 } });
+    expect(await project.own!.model.text()).toBe('weights');
+    const contents = project.classes.map(async ({ name, files }) => [
+      name,
+      await Promise.all(files.map((one) => one.text())),
+      files.map(({ type }) => type),
+    ]);
+    expect(await Promise.all(contents)).toEqual([
+      ['a/b', ['1', '2'], ['image/jpeg', 'image/jpeg']],
+      ['A-B', ['3'], ['image/jpeg']],
+      ['..', [], []],
+    ]);
+  });
+
+  const changed = async (change: (files: Record<string, Uint8Array>) => void): Promise<Blob> => {
+    const files = unzipSync(await saved());
+    change(files);
+    return new Blob([zipSync(files, { level: 1 }) as Uint8Array<ArrayBuffer>]);
+  };
+  const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+
+  test.each([
+    ['is no zip', async () => new Blob(['no zip']), /no project\.json/],
+    ['has nothing of a project', async () => changed((files) => delete files['project.json']), /no project\.json/],
+    ['has another format', async () => changed((files) => (files['project.json'] = json({ a: 1 }))), /damaged/],
+    ['lacks its model', async () => changed((files) => delete files['model/model.onnx']), /no model\/model\.onnx/],
+    [
+      'lacks an image',
+      async () => changed((files) => delete files[Object.keys(files).find((path) => path.startsWith('images/'))!]),
+      /it has no images/,
+    ],
+    ['unpacks to much more', async () => changed((files) => (files.zeros = new Uint8Array(60e6))), /unpacked/],
+  ])('that %s is refused', async (_, file, message) => {
+    await expect(readProject(await file())).rejects.toThrow(message);
   });
 });

@@ -9,6 +9,7 @@ import { extname, join } from 'node:path';
 import type { Browser, BrowserContext, Page, Worker } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { buildStudio } from '../../scripts/studio/build.ts';
+import { HUB } from '../../src/content-security.ts';
 import { type Serving, serve } from '../../src/node/commands/serving.ts';
 import { launch } from './browser.ts';
 
@@ -171,6 +172,32 @@ test('served by Thaw, neither the page nor a worker reaches another origin', asy
   expect(await waysOut(await workerOfFile(page), elsewhere)).toEqual([]);
   expect(await waysOut(await trainingWorker(page), elsewhere)).toEqual([]);
   expect(seen).toEqual([]);
+  await context.close();
+});
+
+/** Whether the policy of a page or a worker refuses the hub; a network that is not there refuses it otherwise. */
+const refusesHub = (place: Page | Worker, address = HUB): Promise<boolean> =>
+  (place as Page).evaluate(async (to) => {
+    const refused = new Promise<boolean>((resolve) => {
+      addEventListener('securitypolicyviolation', () => resolve(true));
+    });
+    await fetch(`${to}/api/models`).catch(() => undefined);
+    // The event comes after the failure.
+    const none = new Promise<boolean>((resolve) => {
+      setTimeout(() => resolve(false), 1000);
+    });
+    return Promise.race([refused, none]);
+  }, address);
+
+test('served by Thaw, the page reaches the hub for its model, and the workers with the images do not', async () => {
+  const context = await browser.newContext({ serviceWorkers: 'block' });
+  const page = await open(context, serving.address);
+  expect(await refusesHub(page)).toBe(false);
+  // To which the hub redirects.
+  expect(await refusesHub(page, 'https://cas-bridge.xethub.hf.co')).toBe(false);
+  expect(await refusesHub(page, 'https://hf.co.example')).toBe(true);
+  expect(await refusesHub(await workerOfFile(page))).toBe(true);
+  expect(await refusesHub(await trainingWorker(page))).toBe(true);
   await context.close();
 });
 

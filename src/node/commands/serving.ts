@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize, sep } from 'node:path';
-import { SECURITY_HEADERS } from '../../content-security.ts';
+import { PAGE_HEADERS, SECURITY_HEADERS } from '../../content-security.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -19,11 +19,9 @@ const TYPES: Readonly<Record<string, string>> = {
   '.md': 'text/plain; charset=utf-8',
 };
 
-const HEADERS = {
-  ...SECURITY_HEADERS,
-  // The service worker caches the files of the page. All other requests go to this server.
-  'Cache-Control': 'no-cache',
-};
+// The service worker caches the files of the page. All other requests go to this server.
+const CACHING = { 'Cache-Control': 'no-cache' };
+const HEADERS = { ...SECURITY_HEADERS, ...CACHING };
 
 export interface Serving {
   /** Ends in a slash. */
@@ -31,31 +29,34 @@ export interface Serving {
   close(): Promise<void>;
 }
 
-/**
- * @param port 0 for any free port
- * @param within other folders, by their name inside the first one
- */
-export async function serve(
-  folder: string,
-  port: number,
-  within: Readonly<Record<string, string>> = {},
-): Promise<Serving> {
+/** What is served next to the files of the folder. */
+export interface Additions {
+  /** Other folders, by their name inside the first one. */
+  readonly folders?: Readonly<Record<string, string>>;
+  /** Other files, by their name inside the first one: their contents, or their paths. */
+  readonly files?: Readonly<Record<string, Uint8Array | string>>;
+}
+
+/** @param port 0 for any free port */
+export async function serve(folder: string, port: number, additions: Additions = {}): Promise<Serving> {
   const server = createServer(async ({ url = '/', method, headers: { host } }, response) => {
     if (!isLocalHost(host, (server.address() as AddressInfo | null)?.port)) {
       response.writeHead(421, { ...HEADERS, 'Content-Type': 'text/plain' });
       response.end('this server only answers to localhost\n');
       return;
     }
-    const path = pathIn(folder, within, url);
-    const file = path && (await fileAt(path));
+    const file = await fileFor(folder, additions, url);
     if (!file || (method !== 'GET' && method !== 'HEAD')) {
       response.writeHead(file ? 405 : 404, { ...HEADERS, 'Content-Type': 'text/plain' });
       response.end(file ? 'only GET is supported\n' : 'not found\n');
       return;
     }
-    const type = TYPES[extname(file.path)] ?? 'application/octet-stream';
-    response.writeHead(200, { ...HEADERS, 'Content-Type': type, 'Content-Length': file.size });
+    const end = extname(file.path);
+    const type = TYPES[end] ?? 'application/octet-stream';
+    const security = end === '.html' ? { ...PAGE_HEADERS, ...CACHING } : HEADERS;
+    response.writeHead(200, { ...security, 'Content-Type': type, 'Content-Length': file.size });
     if (method === 'HEAD') response.end();
+    else if (file.contents) response.end(file.contents);
     else createReadStream(file.path).pipe(response);
   });
   await listening(server, port);
@@ -75,24 +76,47 @@ function isLocalHost(host: string | undefined, port: number | undefined): boolea
   return names.some((name) => host === `${name}:${port}` || (port === 80 && host === name));
 }
 
-/** Undefined for an invalid path, or one outside the folders. */
-function pathIn(root: string, within: Readonly<Record<string, string>>, url: string): string | undefined {
+interface ServedFile {
+  readonly path: string;
+  readonly size: number;
+  /** Unless they are on disk. */
+  readonly contents?: Uint8Array;
+}
+
+async function fileFor(root: string, { folders, files = {} }: Additions, url: string): Promise<ServedFile | undefined> {
+  const path = pathOf(url);
+  if (path === undefined) return undefined;
+  const name = path.slice(1);
+  const added = Object.hasOwn(files, name) ? files[name] : undefined;
+  if (added instanceof Uint8Array) return { path: name, size: added.length, contents: added };
+  return fileAt(added ?? placeOf(root, folders ?? {}, path));
+}
+
+async function fileAt(place: string | undefined): Promise<ServedFile | undefined> {
+  if (place === undefined) return undefined;
+  const path = place.endsWith(sep) ? join(place, 'index.html') : place;
+  const stats = await stat(path).catch(() => undefined);
+  return stats?.isFile() ? { path, size: stats.size } : undefined;
+}
+
+/** Undefined for an invalid one. */
+function pathOf(url: string): string | undefined {
   try {
     const path = decodeURIComponent(new URL(url, 'http://localhost').pathname);
-    const [, first, rest] = /^\/([^/]*)(\/.*)?$/.exec(path)!;
-    const inner = Object.hasOwn(within, first) ? within[first] : undefined;
-    const folder = inner ?? root;
-    const file = normalize(join(folder, inner === undefined ? path : (rest ?? '')));
-    return file.startsWith(normalize(folder + sep)) && !file.includes('\0') ? file : undefined;
+    return path.includes('\0') ? undefined : path;
   } catch {
     return undefined;
   }
 }
 
-async function fileAt(path: string): Promise<{ readonly path: string; readonly size: number } | undefined> {
-  const file = path.endsWith(sep) ? join(path, 'index.html') : path;
-  const stats = await stat(file).catch(() => undefined);
-  return stats?.isFile() ? { path: file, size: stats.size } : undefined;
+/** Undefined for a path outside the folders. */
+function placeOf(root: string, folders: Readonly<Record<string, string>>, path: string): string | undefined {
+  const [, first, rest] = /^\/([^/]*)(\/.*)?$/.exec(path) ?? [];
+  if (first === undefined) return undefined;
+  const inner = Object.hasOwn(folders, first) ? folders[first] : undefined;
+  const folder = inner ?? root;
+  const file = normalize(join(folder, inner === undefined ? path : (rest ?? '')));
+  return file.startsWith(normalize(folder + sep)) ? file : undefined;
 }
 
 const listening = (server: Server, port: number): Promise<void> =>

@@ -4,9 +4,11 @@ import { DownloadSection } from './download-section.tsx';
 import { Header } from './header.tsx';
 import { ImagesSection } from './images-section.tsx';
 import { MistakesSection } from './mistakes-section.tsx';
+import { PhotoModelDialog } from './photo-model-dialog.tsx';
 import { Steps } from './steps.tsx';
 import { TrainSection } from './train-section.tsx';
 import { TrySection } from './try-section.tsx';
+import { Undo } from './undo.tsx';
 import { announcement } from './words.ts';
 
 export interface AppProps {
@@ -25,7 +27,9 @@ export const App = ({ studio, notice }: AppProps) => (
       <MistakesSection />
       <DownloadSection />
     </main>
+    <Undo />
     <Steps />
+    {studio.photoModel.asks.value && <PhotoModelDialog />}
     <Announcer studio={studio} />
   </StudioContext.Provider>
 );

@@ -6,6 +6,7 @@ import type { StudioClass } from '../state/types.ts';
 import { CameraDialog } from './camera-dialog.tsx';
 import { tintOf } from './colours.ts';
 import { DrawDialog } from './draw-dialog.tsx';
+import { focusSoon } from './focus.ts';
 import { Icon } from './icon.tsx';
 import { takeIn } from './intake.ts';
 import { Thumbnails } from './thumbnails.tsx';
@@ -23,9 +24,12 @@ export function ClassCard({ entry, index }: { readonly entry: StudioClass; reado
   const close = () => {
     dialog.value = undefined;
   };
-  const remove = () => {
-    const question = `Remove “${shownName}” and its ${images.length} images?`;
-    if (images.length === 0 || confirm(question)) studio.removeClass(id);
+  const remove = ({ currentTarget }: Event) => {
+    const list = (currentTarget as Element).closest('.classes');
+    const buttons = () => [...(list?.querySelectorAll<HTMLElement>('.remove') ?? [])];
+    const place = buttons().indexOf(currentTarget as HTMLElement);
+    studio.removeClass(id);
+    focusSoon(() => buttons().at(Math.min(place, buttons().length - 1)) ?? (list as HTMLElement));
   };
   return (
     <article
@@ -65,7 +69,7 @@ export function ClassCard({ entry, index }: { readonly entry: StudioClass; reado
           onFocus={({ currentTarget }) => /^Class \d+$/.test(currentTarget.value) && currentTarget.select()}
         />
         <span class="count">{images.length || ''}</span>
-        <button type="button" class="bare" aria-label={`Remove class ${shownName}`} onClick={remove}>
+        <button type="button" class="bare remove" aria-label={`Remove class ${shownName}`} onClick={remove}>
           <Icon name="close" />
         </button>
       </header>

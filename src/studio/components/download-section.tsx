@@ -2,11 +2,16 @@ import { useSignal } from '@preact/signals';
 import { inElectron, saveModel } from '../../electron/client.ts';
 import { folderAsZip } from '../../web/download.ts';
 import { useStudio } from '../context.ts';
+import { thumbnailOf } from '../files/images.ts';
+import { saveFile } from '../files/save.ts';
 import { Icon } from './icon.tsx';
 import { Trouble } from './trouble.tsx';
 
 const USE = `import { pipeline } from '@huggingface/transformers';
 const classify = await pipeline('image-classification', './model');`;
+
+/** Mistakes whose images are in the report. */
+const MISTAKES = 24;
 
 /** The finished model, and how it is used. */
 export function DownloadSection() {
@@ -25,13 +30,20 @@ export function DownloadSection() {
         saved.value = await saveModel(result.files);
         return;
       }
-      const url = URL.createObjectURL(await folderAsZip(result.files));
-      const link = document.createElement('a');
-      link.href = url;
-      link.download = 'model.zip';
-      link.click();
-      // The browser has it when it asks for the first bytes, of which nothing tells.
-      setTimeout(() => URL.revokeObjectURL(url), 60_000);
+      saveFile(await folderAsZip(result.files), 'model.zip');
+    } catch (error) {
+      board.fail('download', error);
+    }
+  };
+  const saveReport = async () => {
+    board.clear('download');
+    try {
+      const shown = result.mistakes.slice(0, MISTAKES);
+      const thumbnails = await Promise.all(
+        shown.map(async ({ sample, blob }) => [sample, await thumbnailOf(blob)] as const),
+      );
+      const report = await teaching.report(new Map(thumbnails));
+      if (report !== undefined) saveFile(new Blob([report], { type: 'text/html' }), 'report.html');
     } catch (error) {
       board.fail('download', error);
     }
@@ -54,6 +66,10 @@ export function DownloadSection() {
       <button type="button" class="primary wide" onClick={download}>
         <Icon name="download" />
         {inElectron() ? 'Save' : 'Download'} ({(bytes / 1e6).toFixed(1)} MB)
+      </button>
+      <button type="button" class="secondary wide" onClick={saveReport}>
+        <Icon name="file" />
+        Save the report
       </button>
       {saved.value && <p aria-live="polite">It is in {saved.value}.</p>}
       <Trouble place="download" />

@@ -1,24 +1,26 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { count } from '../../report/format.ts';
 import { useStudio } from '../context.ts';
-import { drawingBlob } from '../drawing/blob.ts';
-import { exampleDrawings } from '../drawing/examples.ts';
 import { filesOfInput, filesOfTransfer } from '../files/folders.ts';
 import { FEW, withFew } from '../state/classes.ts';
-import { ClassCard } from './class-card.tsx';
+import { ClassList } from './class-list.tsx';
+import { useKeptFocus } from './focus.ts';
 import { Icon } from './icon.tsx';
 import { takeIn, takeInFolders } from './intake.ts';
 import { Trouble } from './trouble.tsx';
 import { Welcome } from './welcome.tsx';
-
-const EXAMPLES_EACH = 14;
 
 /** Where the images come from. */
 export function ImagesSection() {
   const studio = useStudio();
   const folder = useRef<HTMLInputElement>(null);
   const over = useSignal(false);
+  const page = useSignal(0);
   const classes = studio.classes.value;
+  // The welcome goes, or changes, once something is chosen.
+  const area = useKeptFocus<HTMLElement>('.classes');
+  const reading = studio.reading.value;
   const few = withFew(classes).filter(({ images }) => images.length > 0);
 
   useEffect(() => {
@@ -31,17 +33,10 @@ export function ImagesSection() {
     return () => document.removeEventListener('paste', paste);
   }, [studio]);
 
-  const loadExamples = async () => {
-    const seed = Math.floor(Math.random() * 2 ** 31);
-    const drawn = exampleDrawings(EXAMPLES_EACH, seed).map(async ({ name, drawings }) => ({
-      name,
-      images: await Promise.all(drawings.map(({ strokes, paper }) => drawingBlob(strokes, paper))),
-    }));
-    studio.addClasses(await Promise.all(drawn));
-  };
   return (
     <section
       id="images"
+      ref={area}
       class={over.value ? 'over' : ''}
       aria-labelledby="images-title"
       onDragOver={(event) => {
@@ -61,21 +56,36 @@ export function ImagesSection() {
         <span class="number">1</span> Show
       </h2>
       <p class="lead">Images of each thing that it shall tell apart. Ten each are a good start.</p>
-      {studio.images.value === 0 && <Welcome onExamples={loadExamples} />}
-      <div class="classes">
-        {classes.map((entry, i) => (
-          <ClassCard key={entry.id} entry={entry} index={i} />
-        ))}
-      </div>
+      {studio.images.value === 0 && studio.chosen.value !== 'photos' && <Welcome />}
+      <ClassList page={page} />
+      {reading && (
+        <div class="progress">
+          <p>
+            <strong>Reading images …</strong>
+            <span>
+              {count(reading.done)} of {count(reading.all)}
+            </span>
+          </p>
+          <progress aria-label="Reading images" value={reading.done} max={reading.all} />
+        </div>
+      )}
       <Trouble place="images" />
       {few.length > 0 && (
         <p class="hint">
-          {few.length === 1 ? `“${few[0].name}” has` : `${few.length} classes have`} fewer than {FEW} images: more, and
-          more different ones, make it surer.
+          {few.length === 1 ? `“${few[0].name}” has` : `${count(few.length)} classes have`} fewer than {FEW} images:
+          more, and more different ones, make it surer.
         </p>
       )}
       <div class="row">
-        <button type="button" class="secondary" onClick={() => studio.addClass()}>
+        <button
+          type="button"
+          class="secondary"
+          onClick={() => {
+            studio.addClass();
+            // The new one is at the end.
+            page.value = Number.POSITIVE_INFINITY;
+          }}
+        >
           <Icon name="plus" />
           Add a class
         </button>

@@ -1,5 +1,5 @@
 import { byFolder, type PlacedFile } from '../files/folders.ts';
-import { IMAGES_TAKEN, listed, type Refused, readImages } from '../files/images.ts';
+import { IMAGES_TAKEN, type Incoming, listed, type Refused, readImages } from '../files/images.ts';
 import type { Studio } from '../state/studio.ts';
 import type { Place } from '../state/types.ts';
 
@@ -7,7 +7,7 @@ import type { Place } from '../state/types.ts';
 export async function takeIn(studio: Studio, id: string, files: readonly File[]): Promise<void> {
   const place: Place = `class:${id}`;
   studio.board.clear(place);
-  const { images, refused } = await readImages(files);
+  const [{ images, refused }] = await readGroups(studio, [files]);
   if (images.length) studio.addImages(id, images);
   refuse(studio, place, refused);
 }
@@ -17,18 +17,35 @@ export async function takeInFolders(studio: Studio, placed: readonly PlacedFile[
   const folders = byFolder(placed);
   const loose = folders.get('') ?? [];
   folders.delete('');
-  const classes: { name: string; images: readonly Blob[] }[] = [];
-  const wrong: Refused[] = [];
-  for (const [name, files] of folders) {
-    const { images, refused } = await readImages(files);
-    if (images.length) classes.push({ name, images });
-    wrong.push(...refused);
-  }
+  const read = await readGroups(studio, [...folders.values()]);
+  const classes = [...folders.keys()].map((name, i) => ({ name, images: read[i].images }));
   studio.board.clear('images');
-  if (classes.length) studio.addClasses(classes);
-  refuse(studio, 'images', wrong);
+  const filled = classes.filter(({ images }) => images.length > 0);
+  if (filled.length) studio.addClasses(filled);
+  refuse(
+    studio,
+    'images',
+    read.flatMap(({ refused }) => refused),
+  );
   const { target } = studio;
   if (loose.length && target !== undefined) await takeIn(studio, target, loose);
+}
+
+/** Reads files, and shows how many are left. */
+export async function readGroups(studio: Studio, groups: readonly (readonly File[])[]): Promise<readonly Incoming[]> {
+  const all = groups.reduce((sum, { length }) => sum + length, 0);
+  let done = 0;
+  studio.reading.value = { done, all };
+  const onRead = () => {
+    studio.reading.value = { done: ++done, all };
+  };
+  try {
+    const read: Incoming[] = [];
+    for (const files of groups) read.push(await readImages(files, onRead));
+    return read;
+  } finally {
+    studio.reading.value = undefined;
+  }
 }
 
 function refuse({ board }: Studio, place: Place, refused: readonly Refused[]): void {

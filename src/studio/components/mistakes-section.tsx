@@ -1,18 +1,27 @@
+import { useSignal } from '@preact/signals';
+import { useMemo } from 'preact/hooks';
 import { confusionMatrix } from '../../report/charts/index.ts';
 import { percent, plural } from '../../report/format.ts';
+import { confusedPairs } from '../../tasks/metrics/index.ts';
 import { useStudio } from '../context.ts';
 import { urlOf } from '../files/images.ts';
-import { score } from './words.ts';
+import type { Result } from '../state/types.ts';
 
 /** Mistakes that are shown at most; the surest come first. */
 const SHOWN = 24;
+
+/** Classes up to which the matrix is readable. */
+const MATRIX = 30;
+
+/** Pairs of more classes that are shown. */
+const PAIRS = 30;
 
 /** The validation images that the model gets wrong. */
 export function MistakesSection() {
   const result = useStudio().teaching.result.value;
   if (!result) return null;
   const { mistakes, classes, evaluation } = result;
-  const { all } = score(result);
+  const { all, low } = result.score;
   return (
     <section id="mistakes" aria-labelledby="mistakes-title">
       <h2 id="mistakes-title">
@@ -20,7 +29,8 @@ export function MistakesSection() {
       </h2>
       {mistakes.length === 0 ? (
         <p class="lead">
-          None among the {plural(all, 'image')} that were held back from the training. Try harder ones above.
+          None among the {plural(all, 'image')} that were held back from the training: at least {percent(low, 0)} of
+          further images like these would be right (95% interval). Try harder ones above.
         </p>
       ) : (
         <>
@@ -45,11 +55,50 @@ export function MistakesSection() {
       )}
       <details>
         <summary>What is taken for what</summary>
-        <div
-          // Safe markup: the report's `html` tag escapes whatever is put into it.
-          dangerouslySetInnerHTML={{ __html: confusionMatrix(classes, evaluation.confusion).text }}
-        />
+        {classes.length <= MATRIX ? (
+          <div
+            // Safe markup: the report's `html` tag escapes whatever is put into it.
+            dangerouslySetInnerHTML={{ __html: confusionMatrix(classes, evaluation.confusion).text }}
+          />
+        ) : (
+          <Pairs result={result} />
+        )}
       </details>
     </section>
+  );
+}
+
+/** The most frequent confusions of many classes, and a search among all. */
+function Pairs({ result: { classes, evaluation } }: { readonly result: Result }) {
+  const query = useSignal('');
+  const pairs = useMemo(() => confusedPairs(evaluation.confusion), [evaluation]);
+  const wanted = query.value.trim().toLowerCase();
+  const found = pairs.filter(({ truth, predicted }) =>
+    [truth, predicted].some((place) => classes[place].toLowerCase().includes(wanted)),
+  );
+  return (
+    <div class="pairs">
+      <input
+        type="search"
+        placeholder="Find a class"
+        aria-label="Find a class that is confused"
+        value={query.value}
+        onInput={({ currentTarget }) => {
+          query.value = currentTarget.value;
+        }}
+      />
+      <ul>
+        {found.slice(0, PAIRS).map(({ truth, predicted, times, share }) => (
+          <li key={`${truth} ${predicted}`}>
+            <b>{classes[truth]}</b> taken for <b>{classes[predicted]}</b>: {times} ({percent(share, 0)} of them)
+          </li>
+        ))}
+      </ul>
+      <p class="hint" aria-live="polite">
+        {found.length > PAIRS
+          ? `The ${PAIRS} most frequent of ${plural(found.length, 'pair')}.`
+          : plural(found.length, 'pair')}
+      </p>
+    </div>
   );
 }

@@ -1,26 +1,19 @@
-import { useRef } from 'preact/hooks';
+import type { ComponentChildren } from 'preact';
 import { useStudio } from '../context.ts';
-import { filesOfInput, filesOfTransfer } from '../files/folders.ts';
-import { readOwnModel, withConfiguration } from '../files/models.ts';
+import { filesOfTransfer } from '../files/folders.ts';
 import { arePhotographs } from '../state/classes.ts';
+import { PHOTOS } from '../state/photo-model.ts';
+import { takeModel, useModelFiles } from './model-file.tsx';
 import { Trouble } from './trouble.tsx';
 
 /** The model that the training starts from. */
 export function ModelChoice() {
   const studio = useStudio();
-  const files = useRef<HTMLInputElement>(null);
-  const model = studio.model.value;
+  const { ask, input } = useModelFiles();
+  const kind = studio.kind.value;
+  const own = studio.own.value;
   const disabled = studio.teaching.busy.value;
-
-  const take = async (chosen: readonly File[]) => {
-    if (!chosen.length) return;
-    try {
-      const isConfiguration = chosen.every(({ name }) => name.endsWith('.json'));
-      studio.choose(model && isConfiguration ? await withConfiguration(model, chosen) : await readOwnModel(chosen));
-    } catch (error) {
-      studio.board.fail('model', error);
-    }
-  };
+  const here = studio.photoModel.model.value !== undefined;
   return (
     <fieldset
       class="models"
@@ -29,59 +22,110 @@ export function ModelChoice() {
       onDrop={async (event) => {
         event.preventDefault();
         if (event.dataTransfer && !disabled) {
-          await take((await filesOfTransfer(event.dataTransfer)).map(({ file }) => file));
+          await takeModel(
+            studio,
+            (await filesOfTransfer(event.dataTransfer)).map(({ file }) => file),
+          );
         }
       }}
     >
       <legend>Start from</legend>
-      <label>
-        <input type="radio" name="model" checked={!model} onChange={() => studio.choose(undefined)} />
-        <span>
-          <strong>Built in</strong>
-          <small>Small and quick. At home with drawings and signs.</small>
-        </span>
-      </label>
-      <label>
-        <input
-          type="radio"
-          name="model"
-          checked={Boolean(model)}
-          // A click asks for the file; the choice moves when there is one.
-          onClick={(event) => {
-            event.preventDefault();
-            files.current?.click();
-          }}
-        />
-        <span>
-          <strong>{model ? model.name : 'Your own .onnx'}</strong>
-          <small>
-            {model
-              ? model.preprocessorConfig
-                ? 'With its preprocessor_config.json.'
-                : 'Click to add its preprocessor_config.json, or to take another.'
-              : 'For photos, say. Choose the JSON files next to it as well.'}
-          </small>
-        </span>
-      </label>
-      <input
-        ref={files}
-        type="file"
-        accept=".onnx,.json"
-        multiple
-        hidden
-        onChange={async ({ currentTarget }) => {
-          const chosen = filesOfInput(currentTarget).map(({ file }) => file);
-          currentTarget.value = '';
-          await take(chosen);
-        }}
-      />
+      <Model name="Photos" checked={kind === 'photos'} onChoose={() => studio.choose('photos')}>
+        {PHOTOS.architecture}, which knows photographs.{' '}
+        {here ? 'On this device.' : `${PHOTOS.megabytes} MB to download once.`}
+      </Model>
+      <Model name="Drawings" checked={kind === 'drawings'} onChoose={() => studio.choose('drawings')}>
+        Built in. Small and quick, and knows drawings and signs.
+      </Model>
+      <Model
+        name={own?.name ?? 'Your own .onnx'}
+        checked={kind === 'own'}
+        onChoose={() => studio.choose('own')}
+        onAsk={own ? undefined : ask}
+      >
+        {own
+          ? own.preprocessorConfig
+            ? 'Your own, with its preprocessor_config.json.'
+            : 'Your own, without a preprocessor_config.json.'
+          : 'Choose its file, and the JSON files next to it.'}
+      </Model>
+      {input}
       <Trouble place="model" />
-      {!model && arePhotographs(studio.classes.value) && (
-        <p class="hint">
-          The built-in model knows drawings, and these look like photographs: an .onnx that has seen photographs gets
-          much further. The command <code>npx thaw models</code> names some.
-        </p>
-      )}
+      <p class="hint" aria-live="polite">
+        {studio.notice.value}
+      </p>
+      <Ways onFile={ask} />
     </fieldset>
   );
 }
+
+interface ModelProps {
+  readonly name: string;
+  readonly checked: boolean;
+  readonly onChoose: () => void;
+  /** If the choice moves later, when a file is there. */
+  readonly onAsk?: () => void;
+  readonly children: ComponentChildren;
+}
+
+const Model = ({ name, checked, onChoose, onAsk, children }: ModelProps) => (
+  <label>
+    <input
+      type="radio"
+      name="model"
+      checked={checked}
+      onChange={onChoose}
+      onClick={(event) => {
+        if (!onAsk) return;
+        event.preventDefault();
+        onAsk();
+      }}
+    />
+    <span>
+      <strong>{name}</strong>
+      <small>{children}</small>
+    </span>
+  </label>
+);
+
+/** What else can be done about the model. */
+function Ways({ onFile }: { readonly onFile: () => void }) {
+  const studio = useStudio();
+  const { served } = studio.host;
+  const kind = studio.kind.value;
+  const own = studio.own.value;
+  const serving = studio.serving.value;
+  return (
+    <>
+      {kind === 'drawings' && arePhotographs(studio.classes.value) && (
+        <p class="hint">
+          These look like photographs, which the drawings model does not know. Photos gets much further.
+        </p>
+      )}
+      {serving && (
+        <p class="hint">
+          {served!.name} comes from the command: {percentOf(serving.received, serving.total)}
+        </p>
+      )}
+      <div class="row">
+        {kind === 'photos' && !studio.photoModel.model.value && (
+          <button type="button" class="secondary" onClick={() => studio.photoModel.want()}>
+            Download the photo model
+          </button>
+        )}
+        {served && !serving && own?.name !== served.name && (
+          <button type="button" class="secondary" onClick={() => studio.takeServed()}>
+            Use {served.name}
+          </button>
+        )}
+        {kind === 'own' && (
+          <button type="button" class="quiet" onClick={onFile}>
+            Choose other files
+          </button>
+        )}
+      </div>
+    </>
+  );
+}
+
+const percentOf = (part: number, whole: number): string => `${whole ? Math.round((100 * part) / whole) : 0}%`;

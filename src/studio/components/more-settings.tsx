@@ -1,3 +1,4 @@
+import { plural } from '../../report/format.ts';
 import { useStudio } from '../context.ts';
 import { MOST_EPOCHS } from '../state/settings.ts';
 import type { StudioSettings } from '../state/types.ts';
@@ -23,9 +24,12 @@ const DEVICES: Record<StudioSettings['device'], string> = {
 export function MoreSettings() {
   const studio = useStudio();
   const settings = studio.settings.value;
+  const isChanged = Object.keys(studio.changes.value).length > 0;
   return (
     <details class="settings">
-      <summary>More</summary>
+      <summary>
+        More <small>{plural(settings.epochs, 'round')}</small>
+      </summary>
       <fieldset disabled={studio.teaching.busy.value}>
         <legend class="unseen">Settings</legend>
         <label>
@@ -60,11 +64,15 @@ export function MoreSettings() {
         />
         <Select
           label="Compute on"
-          about="For the built-in model, which is small, the processor is enough."
+          about="For the drawings model, which is small, the processor is enough."
           names={DEVICES}
           value={settings.device}
           onChoose={(device) => studio.set({ device })}
         />
+        {/* Always there: a button that appears would move the one below from under the pointer. */}
+        <button type="button" class="quiet" disabled={!isChanged} onClick={() => studio.resetSettings()}>
+          Back to the usual settings
+        </button>
       </fieldset>
     </details>
   );

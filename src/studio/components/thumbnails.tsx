@@ -3,6 +3,7 @@ import { useRef } from 'preact/hooks';
 import { useStudio } from '../context.ts';
 import { releaseUrl, urlOf } from '../files/images.ts';
 import type { StudioClass } from '../state/types.ts';
+import { focusSoon } from './focus.ts';
 import { Icon } from './icon.tsx';
 
 /** Images that are shown before one asks for all. */
@@ -22,16 +23,17 @@ export function Thumbnails({ entry }: { readonly entry: StudioClass }) {
     const { id, blob } = images[index];
     studio.removeImage(entry.id, id);
     releaseUrl(blob);
-    // The focus stays in the list: on the image that takes the place.
-    requestAnimationFrame(() => {
+    // The focus stays in the list, on the image that takes the place, or in the card if that was the last one.
+    const card = list.current?.closest('.class');
+    focusSoon(() => {
       const buttons = list.current?.querySelectorAll('button');
-      buttons?.[Math.min(index, buttons.length - 1)]?.focus();
+      return buttons?.[Math.min(index, buttons.length - 1)] ?? card?.querySelector<HTMLElement>('.ways button');
     });
   };
   return (
     <ul class="thumbnails" ref={list} aria-label={`Images of ${name}`}>
       {shown.map(({ id, blob }, i) => (
-        <li key={id} class={unreadable.has(id) ? 'unreadable' : ''}>
+        <li key={id} data-image={id} class={unreadable.has(id) ? 'unreadable' : ''}>
           <img src={urlOf(blob)} alt="" loading="lazy" decoding="async" draggable={false} />
           <button
             type="button"

@@ -1,13 +1,14 @@
+import { percent } from '../../report/format.ts';
 import { useStudio } from '../context.ts';
 import { epochsDone } from '../state/run.ts';
 import { Curves } from './curves.tsx';
+import { useKeptFocus } from './focus.ts';
 import { Icon } from './icon.tsx';
 import { Layers } from './layers.tsx';
 import { ModelChoice } from './model-choice.tsx';
 import { MoreSettings } from './more-settings.tsx';
 import { Progress } from './progress.tsx';
 import { Trouble } from './trouble.tsx';
-import { score } from './words.ts';
 
 /** The training: its model, its settings and its progress. */
 export function TrainSection() {
@@ -15,8 +16,6 @@ export function TrainSection() {
   const { teaching } = studio;
   const run = teaching.run.value;
   const result = teaching.result.value;
-  const busy = teaching.busy.value;
-  const again = result !== undefined;
   return (
     <section id="train" aria-labelledby="train-title">
       <h2 id="train-title">
@@ -26,25 +25,41 @@ export function TrainSection() {
       <ModelChoice />
       <MoreSettings />
       <Trouble place="train" />
-      {busy ? (
-        <Progress />
-      ) : (
-        <>
-          {run.phase === 'resting' && <Resting rounds={epochsDone(run)} />}
-          <button
-            type="button"
-            class={`${again || run.phase === 'resting' ? 'secondary' : 'primary'} wide`}
-            onClick={() => studio.train()}
-          >
-            <Icon name="play" />
-            {run.phase === 'resting' ? 'Start again instead' : again ? 'Train again' : 'Train'}
-          </button>
-        </>
-      )}
+      <Controls />
       {result && <Score stale={studio.changed.value} />}
       <Layers run={run} />
       <Curves run={run} />
     </section>
+  );
+}
+
+/** The buttons that start and hold the training. The focus stays here when they change. */
+function Controls() {
+  const studio = useStudio();
+  const { teaching } = studio;
+  const run = teaching.run.value;
+  const again = teaching.result.value !== undefined;
+  const resting = run.phase === 'resting';
+  const area = useKeptFocus<HTMLDivElement>();
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset would have a legend and disable its buttons
+    <div class="controls" ref={area} tabIndex={-1} role="group" aria-label="Training">
+      {teaching.busy.value ? (
+        <Progress />
+      ) : (
+        <>
+          {resting && <Resting rounds={epochsDone(run)} />}
+          <button
+            type="button"
+            class={`${again || resting ? 'secondary' : 'primary'} wide`}
+            onClick={() => studio.train()}
+          >
+            <Icon name="play" />
+            {resting ? 'Start again instead' : again ? 'Train again' : 'Train'}
+          </button>
+        </>
+      )}
+    </div>
   );
 }
 
@@ -64,12 +79,13 @@ function Resting({ rounds }: { readonly rounds: number }) {
 function Score({ stale }: { readonly stale: boolean }) {
   const { teaching } = useStudio();
   const result = teaching.result.value!;
-  const { right, all } = score(result);
+  const { right, all, low, high } = result.score;
   return (
     <p class="score">
       <b>{Math.round((100 * right) / Math.max(1, all))}%</b>
       <span>
-        {right} of the {all} images that were held back from the training are right.
+        {right} of the {all} images that were held back from the training are right. Of further images like these,
+        expect {percent(low, 0)} to {percent(high, 0)} (95% interval).
         {stale && ' The images have changed since: train again to use them.'}
       </span>
     </p>

@@ -1,14 +1,27 @@
-import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { useStudio } from '../context.ts';
+import { drawingBlob } from '../drawing/blob.ts';
 import { exampleDrawings } from '../drawing/examples.ts';
 import { drawStrokes } from '../drawing/strokes.ts';
 import { Icon } from './icon.tsx';
 
 const PIXELS = 112;
+const EXAMPLES_EACH = 14;
 
-/** Shown while there are no images: one click shows an example of everything. */
-export function Welcome({ onExamples }: { readonly onExamples: () => Promise<void> }) {
-  const busy = useSignal(false);
+/** Shown while there are no images: what shall be told apart, and an example of everything by one click. */
+export function Welcome() {
+  const studio = useStudio();
+  const loadExamples = async () => {
+    const seed = Math.floor(Math.random() * 2 ** 31);
+    const drawn = exampleDrawings(EXAMPLES_EACH, seed).map(async ({ name, drawings }) => ({
+      name,
+      images: await Promise.all(drawings.map(({ strokes, paper }) => drawingBlob(strokes, paper))),
+    }));
+    const classes = await Promise.all(drawn);
+    studio.choose('drawings');
+    studio.addClasses(classes);
+  };
+  const chosen = studio.chosen.value;
   return (
     <div class="welcome">
       <div class="samples" aria-hidden="true">
@@ -16,18 +29,24 @@ export function Welcome({ onExamples }: { readonly onExamples: () => Promise<voi
           <Sample key={name} drawing={drawings[0]} />
         ))}
       </div>
-      <p>
-        <strong>New here?</strong> Start with six little drawings and see it learn.
-      </p>
-      <button
-        type="button"
-        class="primary"
-        disabled={busy.value}
-        onClick={async () => {
-          busy.value = true;
-          await onExamples();
-        }}
-      >
+      {chosen === undefined && (
+        <>
+          <p>
+            <strong>What do you want to tell apart?</strong>
+          </p>
+          <div class="starts">
+            <button type="button" class="primary" onClick={() => studio.choose('photos')}>
+              <Icon name="camera" />
+              Photos
+            </button>
+            <button type="button" class="primary" onClick={() => studio.choose('drawings')}>
+              <Icon name="pen" />
+              Drawings
+            </button>
+          </div>
+        </>
+      )}
+      <button type="button" class="quiet" onClick={loadExamples}>
         <Icon name="spark" />
         Try it with drawings
       </button>

@@ -10,12 +10,6 @@ export function timeLeft(seconds: number): string {
   return minutes <= 1 ? 'about a minute left' : `about ${minutes} minutes left`;
 }
 
-/** Images of the validation set that the finished model gets right, and all. */
-export function score({ evaluation }: Result): { readonly right: number; readonly all: number } {
-  const all = evaluation.confusion.flat().reduce((sum, count) => sum + count, 0);
-  return { right: evaluation.confusion.reduce((sum, row, i) => sum + row[i], 0), all };
-}
-
 /** For screen readers during the training: at most one message a round. */
 export function announcement(run: Run, result: Result | undefined): string {
   const { phase, rows } = run;
@@ -32,8 +26,8 @@ export function announcement(run: Run, result: Result | undefined): string {
     case 'done':
     case 'interrupted': {
       if (!result) return '';
-      const { right, all } = score(result);
-      return `Ready: ${right} of ${all} images held back are right. Try it, or download the model.`;
+      const { right, all, low, high } = result.score;
+      return `Ready: ${right} of ${all} images held back are right (95% interval ${percent(low, 0)} to ${percent(high, 0)}). Try it, or download the model.`;
     }
     default:
       return '';

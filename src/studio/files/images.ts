@@ -35,6 +35,21 @@ export const blobOf = (canvas: HTMLCanvasElement, type: 'image/png' | 'image/jpe
     canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('the image cannot be kept'))), type, 0.92);
   });
 
+/** Pixels of a thumbnail's longer side. */
+const THUMBNAIL = 160;
+
+/** A small image as a `data:` URL. */
+export async function thumbnailOf(image: Blob): Promise<string> {
+  const bitmap = await createImageBitmap(image);
+  const scale = Math.min(1, THUMBNAIL / Math.max(bitmap.width, bitmap.height));
+  const canvas = document.createElement('canvas');
+  canvas.width = Math.max(1, Math.round(bitmap.width * scale));
+  canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+  canvas.getContext('2d')!.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
+  return canvas.toDataURL('image/png');
+}
+
 export interface Incoming {
   readonly images: readonly Blob[];
   /** Files that are not images, or that Thaw or this browser cannot read. */
@@ -50,17 +65,26 @@ export interface Refused {
 /** What to do about files that are refused. */
 export const IMAGES_TAKEN = `Images are JPEG, PNG, WebP, GIF, BMP or AVIF files (in Safari also HEIC) of up to ${Math.floor(maximumPixels / 1e6)} megapixels.`;
 
-export async function readImages(files: readonly File[]): Promise<Incoming> {
-  const images: Blob[] = [];
-  const refused: Refused[] = [];
-  for (const file of files) {
-    try {
-      images.push(await readImage(file));
-    } catch (error) {
-      refused.push({ name: file.name, reason: failureReason(error) });
+/** Images that are decoded at a time. */
+const AT_ONCE = 4;
+
+/** @param onRead called after each file */
+export async function readImages(files: readonly File[], onRead?: () => void): Promise<Incoming> {
+  const read = new Array<Blob | Refused>(files.length);
+  let next = 0;
+  const work = async () => {
+    while (next < files.length) {
+      const place = next++;
+      const { name } = files[place];
+      read[place] = await readImage(files[place]).catch((error) => ({ name, reason: failureReason(error) }));
+      onRead?.();
     }
-  }
-  return { images, refused };
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return {
+    images: read.filter((one) => one instanceof Blob),
+    refused: read.filter((one) => !(one instanceof Blob)) as Refused[],
+  };
 }
 
 /** “a.txt” (not an image), “a.txt” (not an image) and 3 other files */

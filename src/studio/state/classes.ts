@@ -27,6 +27,25 @@ export const renamed = (classes: Classes, id: string, name: string): Classes =>
 export const withImages = (classes: Classes, id: string, images: readonly StudioImage[]): Classes =>
   changed(classes, id, (one) => ({ ...one, images: [...one.images, ...images] }));
 
+/** With further classes; images of a name that is there are added to its class. */
+export function withClasses(
+  classes: Classes,
+  added: readonly Pick<StudioClass, 'name' | 'images'>[],
+  freshId: () => string,
+): Classes {
+  const all = [...classes];
+  const places = new Map<string, number>();
+  for (const [i, { name }] of classes.entries()) if (!places.has(name)) places.set(name, i);
+  for (const { name, images } of added) {
+    const place = places.get(name);
+    if (place === undefined) {
+      places.set(name, all.length);
+      all.push({ id: freshId(), name, images });
+    } else all[place] = { ...all[place], images: [...all[place].images, ...images] };
+  }
+  return all;
+}
+
 export const withoutImage = (classes: Classes, id: string, image: string): Classes =>
   changed(classes, id, (one) => ({ ...one, images: one.images.filter((other) => other.id !== image) }));
 
@@ -45,7 +64,8 @@ export function whatIsMissing(classes: Classes): Problem | undefined {
   const names = classes.map(({ name }) => name.trim());
   const nameless = names.indexOf('');
   if (nameless >= 0) return { message: `Class number ${nameless + 1} has no name.`, hint: 'Give it one.' };
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  const seen = new Set<string>();
+  const twice = names.find((name) => seen.size === seen.add(name).size);
   if (twice !== undefined) return { message: `Two classes are called “${twice}”.`, hint: 'Rename one of them.' };
   const short = classes.find(({ images }) => images.length < LEAST);
   if (!short) return undefined;

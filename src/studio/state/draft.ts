@@ -1,63 +1,63 @@
-/** The page's contents on its shelf: an outline, and each image by its id. */
+/** A project on its shelf: an outline, and each image by its id. */
 import type { Shelf } from './shelf.ts';
-import type { OwnModel, Run, StudioClass, StudioImage, StudioSettings } from './types.ts';
+import type { ModelKind, OwnModel, Run, StudioClass, StudioImage, StudioSettings } from './types.ts';
 
 export interface Draft {
   readonly classes: readonly StudioClass[];
-  readonly model: OwnModel | undefined;
-  readonly settings: StudioSettings;
+  /** Undefined until somebody chooses. */
+  readonly kind: ModelKind | undefined;
+  readonly own: OwnModel | undefined;
+  /** Those that somebody has changed. */
+  readonly settings: Partial<StudioSettings>;
   readonly run: Run;
 }
 
 /** What `outline` holds: images are ids. */
-interface Outline {
-  readonly version: 2;
+interface Outline extends Pick<Draft, 'kind' | 'settings' | 'run'> {
+  readonly version: 3;
   readonly classes: readonly { readonly id: string; readonly name: string; readonly images: readonly string[] }[];
   readonly hasModel: boolean;
-  readonly settings: StudioSettings;
-  readonly run: Run;
 }
+
+/** Images of one transaction. */
+const AT_ONCE = 500;
 
 const imageKey = (id: string) => `image/${id}`;
 
-export async function writeOutline(shelf: Shelf, { classes, model, settings, run }: Draft): Promise<void> {
+export async function writeOutline(shelf: Shelf, { classes, own, ...rest }: Draft): Promise<void> {
   const outline: Outline = {
-    version: 2,
+    version: 3,
     classes: classes.map(({ id, name, images }) => ({ id, name, images: images.map((image) => image.id) })),
-    hasModel: model !== undefined,
-    settings,
-    run,
+    hasModel: own !== undefined,
+    ...rest,
   };
-  await shelf.put('outline', outline);
+  await shelf.put([['outline', outline]]);
 }
 
-export const writeModel = (shelf: Shelf, model: OwnModel | undefined): Promise<void> =>
-  model ? shelf.put('model', model) : shelf.remove(['model']);
+export const writeModel = (shelf: Shelf, model: OwnModel): Promise<void> => shelf.put([['model', model]]);
 
 export async function writeImages(shelf: Shelf, images: readonly StudioImage[]): Promise<void> {
-  for (const { id, blob } of images) await shelf.put(imageKey(id), blob);
+  for (let from = 0; from < images.length; from += AT_ONCE)
+    await shelf.put(images.slice(from, from + AT_ONCE).map(({ id, blob }) => [imageKey(id), blob]));
 }
 
 export const removeImages = (shelf: Shelf, ids: readonly string[]): Promise<void> => shelf.remove(ids.map(imageKey));
 
-export const readImage = async (shelf: Shelf, id: string): Promise<Blob | undefined> =>
-  (await shelf.get(imageKey(id))) as Blob | undefined;
+export async function readImage(shelf: Shelf, id: string): Promise<Blob | undefined> {
+  const [blob] = await shelf.get([imageKey(id)]);
+  return blob as Blob | undefined;
+}
 
 /** Undefined if nothing was kept. An image that was not written to its end is left out. */
 export async function readDraft(shelf: Shelf): Promise<Draft | undefined> {
-  const outline = (await shelf.get('outline')) as Outline | undefined;
-  if (outline?.version !== 2) return undefined;
-  const imageOf = async (id: string): Promise<StudioImage[]> => {
-    const blob = await readImage(shelf, id);
-    return blob ? [{ id, blob }] : [];
-  };
+  const [outline, model] = (await shelf.get(['outline', 'model'])) as [Outline | undefined, OwnModel | undefined];
+  if (outline?.version !== 3) return undefined;
+  const { kind, settings, run, hasModel } = outline;
   const classes = await Promise.all(
-    outline.classes.map(async ({ id, name, images }) => ({
-      id,
-      name,
-      images: (await Promise.all(images.map(imageOf))).flat(),
-    })),
+    outline.classes.map(async ({ id, name, images }) => {
+      const blobs = (await shelf.get(images.map(imageKey))) as readonly (Blob | undefined)[];
+      return { id, name, images: images.flatMap((image, i) => (blobs[i] ? [{ id: image, blob: blobs[i] }] : [])) };
+    }),
   );
-  const model = outline.hasModel ? ((await shelf.get('model')) as OwnModel | undefined) : undefined;
-  return { classes, model, settings: outline.settings, run: outline.run };
+  return { classes, kind, own: hasModel ? model : undefined, settings, run };
 }

@@ -1,5 +1,5 @@
 import type { TrainingSettings } from '../../session/index.ts';
-import type { StudioSettings } from './types.ts';
+import type { ModelKind, StudioSettings } from './types.ts';
 
 /** How images are varied while they are learned. */
 const VARIATIONS = {
@@ -14,6 +14,10 @@ const VARIATIONS = {
 export const EMBEDDED_SETTINGS: StudioSettings = { epochs: 20, variation: 'gentle', preset: 'gradual', device: 'cpu' };
 /** What `thaw train` does by default. */
 export const OWN_SETTINGS: StudioSettings = { epochs: 10, variation: 'photos', preset: 'gradual', device: 'auto' };
+
+/** The settings of a model until somebody changes them. */
+export const usualSettings = (kind: ModelKind): StudioSettings =>
+  kind === 'drawings' ? EMBEDDED_SETTINGS : OWN_SETTINGS;
 
 export const MOST_EPOCHS = 200;
 

@@ -8,6 +8,7 @@ import { whatIsMissing } from './classes.ts';
 import type { StudioHost } from './host.ts';
 import { placeOf } from './problems.ts';
 import { follow, isBusy, NO_RUN } from './run.ts';
+import { scoreOf } from './score.ts';
 import { trainSettings } from './settings.ts';
 import type { OwnModel, Phase, Result, Run, StudioClass, StudioSettings } from './types.ts';
 
@@ -22,6 +23,10 @@ export interface TeachingHooks {
   readonly board: Board;
   /** The current state of the run is worth keeping. */
   readonly keep: () => void;
+  /** Name under which the worker keeps the training; undefined if the browser keeps nothing. */
+  readonly project: () => string | undefined;
+  /** What the images are called in the report. */
+  readonly dataName: () => string;
   /** An image of the run, by its id. */
   readonly imageOf: (id: string) => Promise<Blob | undefined>;
 }
@@ -74,7 +79,8 @@ export class Teaching {
         classes: this.run.value.classes,
         samples: images.map(({ blob: image, label }) => ({ image, label })),
         settings: trainSettings(settings),
-        project: this.host.project,
+        project: this.hooks.project(),
+        dataName: this.hooks.dataName(),
       });
       const { opened } = training;
       this.change({ opened, trained: opened.groups.map(() => 0) });
@@ -85,14 +91,14 @@ export class Teaching {
   /** Restores the run of an earlier visit: a finished one can be tried, and an interrupted one waits for `resume`. */
   async restore(run: Run): Promise<void> {
     const { phase } = run;
-    if (phase === 'idle' || phase === 'opening' || !run.opened || this.host.project === undefined) return;
+    if (phase === 'idle' || phase === 'opening' || !run.opened || this.hooks.project() === undefined) return;
     if (phase !== 'done' && phase !== 'interrupted' && phase !== 'finishing') {
       this.run.value = { ...run, phase: 'resting', within: 0 };
       return;
     }
     this.run.value = { ...run, phase: 'finishing' };
     await this.work(async (client) => {
-      await this.finish(await client.reopen(this.host.project!));
+      await this.finish(await client.reopen(this.hooks.project()!));
     });
   }
 
@@ -108,7 +114,7 @@ export class Teaching {
     this.hooks.board.clear('train');
     this.change({ phase: 'opening' });
     await this.work(async (client) => {
-      const training = await client.reopen(this.host.project!);
+      const training = await client.reopen(this.hooks.project()!);
       const { opened } = training;
       // The last epoch that was kept may be one before the last that was shown, or one after it.
       this.change({ opened, rows: rows.filter(({ epoch }) => epoch <= opened.epochsDone) });
@@ -133,16 +139,27 @@ export class Teaching {
     return (await this.training?.predict([image]))?.[0];
   }
 
-  /** Gives up whatever there is. */
-  async reset(): Promise<void> {
+  /** The report of the result, as one HTML page. @param thumbnails small images as `data:` URLs, by their places in the run */
+  async report(thumbnails: ReadonlyMap<number, string>): Promise<string | undefined> {
+    return this.training?.report({ thumbnails });
+  }
+
+  /** Leaves the training. What the worker keeps of it stays. */
+  leave(): void {
     this.client?.terminate();
     this.client = undefined;
     this.training = undefined;
+    this.finishing = undefined;
     this.run.value = NO_RUN;
     this.result.value = undefined;
     this.unreadable.value = new Set();
-    const { project } = this.host;
-    if (project !== undefined) await this.started().forget(project);
+  }
+
+  /** Removes trainings that the worker keeps. */
+  async forget(isUnwanted: (project: string) => boolean): Promise<void> {
+    if (!this.host.keeps) return;
+    const client = this.started();
+    for (const project of (await client.projects()).filter(isUnwanted)) await client.forget(project);
   }
 
   // ----------------------------------------------------------------------------------------------------------------
@@ -157,7 +174,7 @@ export class Teaching {
       this.client = undefined;
       this.training = undefined;
       this.hooks.board.fail('train', reason);
-      const kept = this.run.value.rows.length > 0 && this.host.project !== undefined;
+      const kept = this.run.value.rows.length > 0 && this.hooks.project() !== undefined;
       this.change(kept ? { phase: 'resting', within: 0 } : { phase: 'idle', opened: undefined });
     });
     return client;
@@ -202,15 +219,17 @@ export class Teaching {
       () => undefined,
     );
     const { files, evaluation, mistakes } = await answer;
+    if (this.training !== training) return;
     if (!evaluation)
       throw new ThawError('bad-data', 'no image that was held back can be read', 'Replace them, and train again');
     const shown = await Promise.all(
       mistakes.map(async ({ sample, ...mistake }) => {
         const blob = await this.hooks.imageOf(images[sample].id);
-        return blob ? [{ ...mistake, blob }] : [];
+        return blob ? [{ sample, ...mistake, blob }] : [];
       }),
     );
-    this.result.value = { classes, evaluation, files, mistakes: shown.flat() };
+    const score = scoreOf(evaluation.confusion);
+    this.result.value = { classes, evaluation, score, files, mistakes: shown.flat() };
     this.change({ phase: this.run.value.why === 'interrupted' ? 'interrupted' : 'done' });
   }
 

@@ -3,6 +3,7 @@
 import type { TaskEvaluation } from '../../tasks/index.ts';
 import type { EpochRow, StageInfo, StopReason } from '../../training/index.ts';
 import type { Opened } from '../../worker/index.ts';
+import type { Score } from './score.ts';
 
 export interface StudioImage {
   readonly id: string;
@@ -15,9 +16,14 @@ export interface StudioClass {
   readonly images: readonly StudioImage[];
 }
 
-/** A model file of the user's, with the files next to it. */
+/** What the training starts from: the photo model, the built-in model for drawings, or a model of the user's. */
+export type ModelKind = 'photos' | 'drawings' | 'own';
+
+/** A model file with the files next to it. */
 export interface OwnModel {
   readonly name: string;
+  /** Where it comes from, if it is not a file that the user chose. */
+  readonly source?: string;
   readonly model: Blob;
   /** Parsed `preprocessor_config.json` and `config.json`. */
   readonly preprocessorConfig?: unknown;
@@ -38,7 +44,7 @@ export interface Problem {
 }
 
 /** What of the page a problem belongs to: it is shown there. `class:ID` is a class's card. */
-export type Place = 'images' | 'model' | 'train' | 'try' | 'download' | `class:${string}`;
+export type Place = 'images' | 'model' | 'photo-model' | 'train' | 'try' | 'download' | 'projects' | `class:${string}`;
 
 /** `resting`: it was under way when the page was closed, and can go on. */
 export type Phase =
@@ -76,6 +82,8 @@ export interface Run {
 
 /** A validation image that the finished model takes for another class. */
 export interface StudioMistake {
+  /** Its place among the images of the run. */
+  readonly sample: number;
   readonly blob: Blob;
   readonly label: string;
   readonly predicted: string;
@@ -85,6 +93,7 @@ export interface StudioMistake {
 export interface Result {
   readonly classes: readonly string[];
   readonly evaluation: TaskEvaluation<'classification'>;
+  readonly score: Score;
   readonly mistakes: readonly StudioMistake[];
   /** The `model/` folder. */
   readonly files: readonly (readonly [path: string, contents: Uint8Array])[];

@@ -1,0 +1,73 @@
+import { useSignal } from '@preact/signals';
+import { count } from '../../report/format.ts';
+import { useStudio } from '../context.ts';
+import { ClassCard } from './class-card.tsx';
+
+/** Cards of a page. More classes have a search. */
+const PAGE = 24;
+
+/** The classes, a page of them at a time. */
+export function ClassList({ page }: { readonly page: { value: number } }) {
+  const { classes } = useStudio();
+  const query = useSignal('');
+  const all = classes.value;
+  const many = all.length > PAGE;
+  const wanted = many ? query.value.trim().toLowerCase() : '';
+  const found = [...all.entries()].filter(([, { name }]) => name.toLowerCase().includes(wanted));
+  const pages = Math.max(1, Math.ceil(found.length / PAGE));
+  const current = Math.min(page.value, pages - 1);
+  const from = current * PAGE;
+  const shown = found.slice(from, from + PAGE);
+  return (
+    <>
+      {many && (
+        <div class="finder">
+          <input
+            type="search"
+            placeholder="Find a class"
+            aria-label="Find a class"
+            value={query.value}
+            onInput={({ currentTarget }) => {
+              query.value = currentTarget.value;
+              page.value = 0;
+            }}
+          />
+          <Pager page={page} current={current} pages={pages} />
+          <p class="hint" aria-live="polite">
+            {found.length
+              ? `${count(from + 1)} to ${count(from + shown.length)} of ${count(found.length)} classes`
+              : 'No class has this name.'}
+          </p>
+        </div>
+      )}
+      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset would have a legend */}
+      <div class="classes" tabIndex={-1} role="group" aria-label="Classes">
+        {shown.map(([i, entry]) => (
+          <ClassCard key={entry.id} entry={entry} index={i} />
+        ))}
+      </div>
+    </>
+  );
+}
+
+interface PagerProps {
+  readonly page: { value: number };
+  readonly current: number;
+  readonly pages: number;
+}
+
+function Pager({ page, current, pages }: PagerProps) {
+  const turn = (by: number) => () => {
+    page.value = current + by;
+  };
+  return (
+    <div class="row">
+      <button type="button" class="quiet" disabled={current === 0} onClick={turn(-1)}>
+        Previous
+      </button>
+      <button type="button" class="quiet" disabled={current + 1 >= pages} onClick={turn(1)}>
+        Next
+      </button>
+    </div>
+  );
+}

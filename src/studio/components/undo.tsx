@@ -1,0 +1,72 @@
+import { useEffect } from 'preact/hooks';
+import { plural } from '../../report/format.ts';
+import { useStudio } from '../context.ts';
+import type { Removal } from '../state/removals.ts';
+import type { Studio } from '../state/studio.ts';
+import { focusSoon } from './focus.ts';
+import { Icon } from './icon.tsx';
+
+/** What was removed last, and a button that puts it back. */
+export function Undo() {
+  const studio = useStudio();
+  const last = studio.removed.value.at(-1);
+  useEffect(() => {
+    const undo = (event: KeyboardEvent) => {
+      const isUndo = event.key === 'z' && (event.ctrlKey || event.metaKey) && !event.shiftKey;
+      // A text field takes back what was typed.
+      if (!isUndo || (event.target as Element).matches('input, select') || !studio.removed.value.length) return;
+      event.preventDefault();
+      putBack(studio);
+    };
+    document.addEventListener('keydown', undo);
+    return () => document.removeEventListener('keydown', undo);
+  }, [studio]);
+  return (
+    <div class="undo" role="status">
+      {last && (
+        <div>
+          <p>{inWords(last, studio)}</p>
+          <button type="button" class="quiet" onClick={() => putBack(studio)}>
+            <Icon name="undo" />
+            Undo
+          </button>
+          <button
+            type="button"
+            class="bare"
+            aria-label="Close this message"
+            onClick={() => {
+              studio.removed.value = [];
+              focusSoon(() => document.querySelector<HTMLElement>('.classes'));
+            }}
+          >
+            <Icon name="close" />
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+function inWords(removal: Removal, { classes }: Studio): string {
+  if (removal.kind === 'class') {
+    const { name, images } = removal.entry;
+    const rest = images.length ? ` and its ${plural(images.length, 'image')}` : '';
+    return `Removed “${name.trim() || 'a class without a name'}”${rest}.`;
+  }
+  const name = classes.value.find(({ id }) => id === removal.classId)?.name;
+  return `Removed an image of “${name}”.`;
+}
+
+/** The focus goes to what is back. */
+function putBack(studio: Studio): void {
+  const removal = studio.undo();
+  if (!removal) return;
+  focusSoon(
+    () =>
+      (removal.kind === 'image' && document.querySelector<HTMLElement>(`[data-image="${removal.image.id}"] button`)) ||
+      document.querySelector<HTMLElement>(
+        `[data-class="${removal.kind === 'class' ? removal.entry.id : removal.classId}"] .remove`,
+      ) ||
+      document.querySelector<HTMLElement>('.classes'),
+  );
+}
