@@ -233,6 +233,16 @@ describe('a project as a file', () => {
     ]);
   });
 
+  test('may have thousands of images', async () => {
+    const studio = new Studio(memoryShelf(), host().around);
+    // What ends a file in a zip may also be in an image.
+    studio.addClasses([{ name: 'many', images: Array.from({ length: 5000 }, (_, i) => jpeg(`PK\x07\x08${i}`)) }]);
+    const { classes } = await readProject(await writeProject(studio));
+    await studio.saved();
+    expect(classes[0].files).toHaveLength(5000);
+    expect(await classes[0].files[4999].text()).toBe('PK\x07\x084999');
+  });
+
   const changed = async (change: (files: Record<string, Uint8Array>) => void): Promise<Blob> => {
     const files = unzipSync(await saved());
     change(files);
@@ -241,7 +251,7 @@ describe('a project as a file', () => {
   const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
   test.each([
-    ['is no zip', async () => new Blob(['no zip']), /no project\.json/],
+    ['is no zip', async () => new Blob(['no zip']), /cannot be unpacked/],
     ['has nothing of a project', async () => changed((files) => delete files['project.json']), /no project\.json/],
     ['has another format', async () => changed((files) => (files['project.json'] = json({ a: 1 }))), /damaged/],
     ['lacks its model', async () => changed((files) => delete files['model/model.onnx']), /no model\/model\.onnx/],

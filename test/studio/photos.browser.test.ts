@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import axe from 'axe-core';
-import { unzipSync } from 'fflate';
+import { unzipSync, zipSync } from 'fflate';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -280,5 +280,64 @@ test('what is removed comes back, and the focus stays near', async () => {
   await expect.poll(() => focused(page)).toBe('Remove image 3 of heart');
   await page.getByRole('button', { name: 'Undo', exact: true }).click();
   expect(await page.locator('.class').nth(2).locator('.count').textContent()).toBe('14');
+  await context.close();
+});
+
+/** A project of many classes, with three images each. */
+async function manyClasses(classes: number): Promise<Buffer> {
+  const files: Record<string, Uint8Array> = {};
+  const listed = Array.from({ length: classes }, async (_, i) => {
+    const images = [0, 1, 2].map((image) => `images/${i}/${image}.png`);
+    const background = { r: (37 * i) % 256, g: (91 * i) % 256, b: (11 * i) % 256 };
+    const png = await sharp({ create: { width: 20, height: 20, channels: 3, background } })
+      .png()
+      .toBuffer();
+    for (const image of images) files[image] = png;
+    return { name: `kind ${i + 1}`, images };
+  });
+  const project = {
+    ...{ format: 'thaw studio project', version: 1, name: 'many', kind: 'drawings' },
+    settings: { epochs: 1, preset: 'head-only' },
+    classes: await Promise.all(listed),
+  };
+  files['project.json'] = new TextEncoder().encode(JSON.stringify(project));
+  return Buffer.from(zipSync(files, { level: 0 }));
+}
+
+test('many classes are shown in part, and found by their names', async () => {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  const page = await open(context);
+  const load = async (classes: number) => {
+    await page.getByRole('button', { name: /^Projects/ }).click();
+    const buffer = await manyClasses(classes);
+    const file = { name: 'many.thaw.zip', mimeType: 'application/zip', buffer };
+    await page.locator('dialog input[type=file]').setInputFiles(file);
+    await page.getByText(`open, ${new Intl.NumberFormat('en-GB').format(3 * classes)} images`).waitFor();
+    await page.getByRole('button', { name: 'Close' }).click();
+  };
+  await load(1000);
+  await page.getByText('1 to 24 of 1,000 classes').waitFor();
+  expect(await page.evaluate(() => document.querySelectorAll('*').length)).toBeLessThan(2500);
+  await page.getByRole('button', { name: 'Next' }).click();
+  expect(await page.locator('.class .name').first().inputValue()).toBe('kind 25');
+  await page.getByLabel('Find a class').fill('kind 99');
+  await page.getByText('1 to 11 of 11 classes').waitFor();
+  await page.getByRole('button', { name: 'Remove class kind 990' }).click();
+  await page.getByText('1 to 10 of 10 classes').waitFor();
+  expect(await page.locator('.bars li').count()).toBe(8);
+  await page.getByText('And 991 more classes').waitFor();
+  expect(await violations(page)).toEqual([]);
+
+  await load(60);
+  await page.getByRole('button', { name: 'Train', exact: true }).click();
+  await page.waitForSelector('#download');
+  await page.getByText('What is taken for what').click();
+  const pairs = page.locator('.pairs li');
+  await page.getByLabel('Find a class that is confused').fill('no such class');
+  expect(await pairs.count()).toBe(0);
+  await page.getByLabel('Find a class that is confused').fill('kind');
+  expect(await pairs.count()).toBeGreaterThan(0);
+  expect(await pairs.first().textContent()).toMatch(/kind \d+ taken for kind \d+: 1 \(100% of them\)/);
+  expect(await violations(page)).toEqual([]);
   await context.close();
 });

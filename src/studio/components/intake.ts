@@ -3,6 +3,8 @@ import { IMAGES_TAKEN, type Incoming, listed, type Refused, readImages } from '.
 import type { Studio } from '../state/studio.ts';
 import type { Place } from '../state/types.ts';
 
+const IN_ORDER = new Intl.Collator(undefined, { numeric: true });
+
 /** Adds images to a class, and lists the files that are not images. */
 export async function takeIn(studio: Studio, id: string, files: readonly File[]): Promise<void> {
   const place: Place = `class:${id}`;
@@ -17,8 +19,13 @@ export async function takeInFolders(studio: Studio, placed: readonly PlacedFile[
   const folders = byFolder(placed);
   const loose = folders.get('') ?? [];
   folders.delete('');
-  const read = await readGroups(studio, [...folders.values()]);
-  const classes = [...folders.keys()].map((name, i) => ({ name, images: read[i].images }));
+  // Browsers list folders in no order.
+  const names = [...folders.keys()].sort(IN_ORDER.compare);
+  const read = await readGroups(
+    studio,
+    names.map((name) => folders.get(name)!),
+  );
+  const classes = names.map((name, i) => ({ name, images: read[i].images }));
   studio.board.clear('images');
   const filled = classes.filter(({ images }) => images.length > 0);
   if (filled.length) studio.addClasses(filled);

@@ -41,6 +41,9 @@ export function MoreSettings() {
             min={1}
             max={MOST_EPOCHS}
             value={settings.epochs}
+            onInput={({ currentTarget: { valueAsNumber: rounds } }) => {
+              if (Number.isInteger(rounds) && rounds >= 1 && rounds <= MOST_EPOCHS) studio.set({ epochs: rounds });
+            }}
             onChange={({ currentTarget }) => {
               const rounds = Math.round(currentTarget.valueAsNumber) || settings.epochs;
               studio.set({ epochs: Math.min(MOST_EPOCHS, Math.max(1, rounds)) });

@@ -2,7 +2,7 @@
  * A project as one zip: `project.json`, the images in a folder for each class, as `thaw train` reads them, and the model if it is the user's
  * own.
  */
-import { Unzip, UnzipInflate, Zip, ZipPassThrough } from 'fflate';
+import { unzipSync, Zip, ZipPassThrough } from 'fflate';
 import { z } from 'zod';
 import { ThawError } from '../../errors.ts';
 import { fileNameOf } from '../../file-names.ts';
@@ -44,8 +44,17 @@ const projectFile = z.object({
 });
 type ProjectFile = z.infer<typeof projectFile>;
 
-/** Everything of the current project but its training. */
+/** Bytes of a project's file: it is read as a whole. */
+const LARGEST = 2e9;
+
+/** Everything of the current project but its training. @throws ThawError `bad-data` if it is too large */
 export async function writeProject(studio: Studio): Promise<Blob> {
+  const blobs = studio.classes.value.flatMap(({ images }) => images.map(({ blob }) => blob));
+  const bytes = blobs.reduce((sum, { size }) => sum + size, studio.own.value?.model.size ?? 0);
+  if (bytes > LARGEST) {
+    const size = `the project has ${(bytes / 1e9).toFixed(1)} GB, but a file holds 2 GB`;
+    throw new ThawError('bad-data', size, 'Make projects of fewer images');
+  }
   const files = new ZipWriter();
   const taken = new Set<string>();
   const classes: ProjectFile['classes'] = [];
@@ -131,10 +140,15 @@ export async function readProject(file: Blob): Promise<ReadProject> {
 const notProject = (why: string, cause?: unknown) =>
   new ThawError('bad-data', `this file is not a project: ${why}`, 'Choose a file that the studio has saved', { cause });
 
+/** Bytes that are in the memory before they become a blob. */
+const AT_ONCE = 32e6;
+
 /** Writes a zip without compression, a file at a time: images and weights do not get smaller. */
 class ZipWriter {
-  private parts: BlobPart[] = [];
-  private ended: Promise<void>;
+  private readonly blobs: Blob[] = [];
+  private parts: Uint8Array<ArrayBuffer>[] = [];
+  private pending = 0;
+  private readonly ended: Promise<void>;
   private readonly zip: Zip;
 
   constructor() {
@@ -145,6 +159,7 @@ class ZipWriter {
     this.zip = new Zip((error, chunk, final) => {
       if (error) return settle.reject(error);
       this.parts.push(chunk as Uint8Array<ArrayBuffer>);
+      this.pending += chunk.length;
       if (final) settle.resolve();
     });
   }
@@ -153,45 +168,34 @@ class ZipWriter {
     const entry = new ZipPassThrough(path);
     this.zip.add(entry);
     entry.push(new Uint8Array(await contents.arrayBuffer()), true);
+    if (this.pending < AT_ONCE) return;
     // The browser can move a blob out of the memory.
-    this.parts = [new Blob(this.parts)];
+    this.blobs.push(new Blob(this.parts));
+    this.parts = [];
+    this.pending = 0;
   }
 
   async end(): Promise<Blob> {
     this.zip.end();
     await this.ended;
-    return new Blob(this.parts, { type: 'application/zip' });
+    return new Blob([...this.blobs, ...this.parts], { type: 'application/zip' });
   }
 }
 
-/** The files in a zip, a piece at a time. @throws ThawError `bad-data` if it is not a zip, or too large */
+/** The files in a zip. @throws ThawError `bad-data` if it is not a zip, or unpacks to too much */
 async function unzipped(file: Blob): Promise<ReadonlyMap<string, Blob>> {
-  const files = new Map<string, Blob>();
   let bytes = 0;
-  let failed: Error | undefined;
-  const unzip = new Unzip((entry) => {
-    let parts: BlobPart[] = [];
-    entry.ondata = (error, chunk, final) => {
-      if (error) failed = error;
-      bytes += chunk?.length ?? 0;
-      if (bytes > unpacked(file.size)) failed = new Error('it is too large');
-      if (failed) return entry.terminate();
-      parts.push(chunk as Uint8Array<ArrayBuffer>);
-      if (!final) return;
-      files.set(entry.name, new Blob(parts));
-      parts = [];
-    };
-    entry.start();
-  });
-  unzip.register(UnzipInflate);
-  const reader = file.stream().getReader();
   try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      unzip.push(value ?? new Uint8Array(0), done);
-      if (failed) throw failed;
-      if (done) return files;
-    }
+    const files = unzipSync(new Uint8Array(await file.arrayBuffer()), {
+      filter: ({ originalSize }) => {
+        bytes += originalSize;
+        if (bytes > unpacked(file.size)) throw new Error('it is too large');
+        return true;
+      },
+    });
+    return new Map(
+      Object.entries(files).map(([path, contents]) => [path, new Blob([contents as Uint8Array<ArrayBuffer>])]),
+    );
   } catch (cause) {
     throw notProject('it cannot be unpacked', cause);
   }
