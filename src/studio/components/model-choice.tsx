@@ -88,7 +88,7 @@ const Model = ({ name, checked, onChoose, onAsk, children }: ModelProps) => (
   </label>
 );
 
-/** What else can be done about the model. */
+/** Hints and further actions for the chosen model. */
 function Ways({ onFile }: { readonly onFile: () => void }) {
   const studio = useStudio();
   const { served } = studio.host;

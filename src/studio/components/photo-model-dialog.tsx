@@ -72,8 +72,8 @@ export function PhotoModelDialog() {
   );
 }
 
-/** How much of a model is there. */
-export function Download({ received, total }: { readonly received: number; readonly total: number }) {
+/** The progress of the download, and a button that ends it. */
+function Download({ received, total }: { readonly received: number; readonly total: number }) {
   const { photoModel } = useStudio();
   const megabytesOf = (bytes: number) => (bytes / 1e6).toFixed(1);
   return (

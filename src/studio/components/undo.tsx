@@ -6,14 +6,14 @@ import type { Studio } from '../state/studio.ts';
 import { focusSoon } from './focus.ts';
 import { Icon } from './icon.tsx';
 
-/** What was removed last, and a button that puts it back. */
+/** The last removal, and a button that takes it back. */
 export function Undo() {
   const studio = useStudio();
   const last = studio.removed.value.at(-1);
   useEffect(() => {
     const undo = (event: KeyboardEvent) => {
       const isUndo = event.key === 'z' && (event.ctrlKey || event.metaKey) && !event.shiftKey;
-      // A text field takes back what was typed.
+      // A text field undoes its own typing.
       if (!isUndo || (event.target as Element).matches('input, select') || !studio.removed.value.length) return;
       event.preventDefault();
       putBack(studio);
@@ -57,7 +57,7 @@ function inWords(removal: Removal, { classes }: Studio): string {
   return `Removed an image of “${name}”.`;
 }
 
-/** The focus goes to what is back. */
+/** Moves the focus to the restored class or image. */
 function putBack(studio: Studio): void {
   const removal = studio.undo();
   if (!removal) return;

@@ -8,7 +8,7 @@ import { Icon } from './icon.tsx';
 const PIXELS = 112;
 const EXAMPLES_EACH = 14;
 
-/** Shown while there are no images: what shall be told apart, and an example of everything by one click. */
+/** Shown until there are images: the choice between photos and drawings, and an example with one click. */
 export function Welcome() {
   const studio = useStudio();
   const loadExamples = async () => {

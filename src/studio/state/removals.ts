@@ -1,4 +1,4 @@
-/** What was removed, so that it can be put back: the last removal first. */
+/** Removals of classes and images, which can be undone. */
 import type { StudioClass, StudioImage } from './types.ts';
 
 export type Removal =
@@ -13,7 +13,7 @@ const inserted = <T>(list: readonly T[], index: number, item: T): readonly T[] =
   ...list.slice(index),
 ];
 
-/** The classes with what was removed, where it was. */
+/** The classes before the removal. */
 export const restored = (classes: Classes, removal: Removal): Classes =>
   removal.kind === 'class'
     ? inserted(classes, removal.index, removal.entry)

@@ -62,7 +62,7 @@ export class Studio {
   readonly own = signal<OwnModel | undefined>(undefined);
   /** Settings that somebody has changed: no choice of a model changes them. */
   readonly changes = signal<Partial<StudioSettings>>({});
-  /** What the last choice of a model has changed in the settings. */
+  /** A change of the settings by the last choice of a model. */
   readonly notice = signal<string | undefined>(undefined);
   readonly removed = signal<readonly Removal[]>([]);
   /** Files that are being read. */
@@ -153,7 +153,7 @@ export class Studio {
     this.afterRemoval({ kind: 'image', classId, image: images[index], index });
   }
 
-  /** Puts back what was removed last. @returns it */
+  /** Undoes the last removal. @returns it */
   undo(): Removal | undefined {
     const removal = this.removed.value.at(-1);
     if (!removal) return undefined;
