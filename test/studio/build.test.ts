@@ -1,5 +1,6 @@
 // The built page is what people open: it must need nothing but itself.
 
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { get } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -8,6 +9,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildStudio } from '../../scripts/studio/build.ts';
 import { META_POLICY, PAGE_POLICY, POLICY, SECURITY_HEADERS } from '../../src/content-security.ts';
 import { type Serving, serve } from '../../src/node/commands/serving.ts';
+import { servedModel } from '../../src/node/commands/studio.ts';
+import { readModelFile, writeModelFile } from '../../src/node/models/files.ts';
+import { readModel } from '../../src/onnx/index.ts';
+import { smallModel } from '../small-models.ts';
 
 let folder: string;
 let files: readonly string[];
@@ -165,5 +170,43 @@ describe('the server', () => {
 
   test('only gives', async () => {
     expect((await fetch(serving.address, { method: 'POST' })).status).toBe(405);
+  });
+});
+
+describe('the model of the command', () => {
+  const about = (files: Awaited<ReturnType<typeof servedModel>>) =>
+    JSON.parse(new TextDecoder().decode(files['served-model.json'] as Uint8Array));
+  const hash = (contents: Uint8Array) => createHash('sha256').update(contents).digest('hex');
+
+  test('is its file, with its checksum and the files next to it', async () => {
+    const files = await servedModel('default', {});
+    const contents = readFileSync(files['served-model.onnx'] as string);
+    expect(about(files)).toMatchObject({ name: 'default', size: contents.length, sha256: hash(contents) });
+    expect(about(files).preprocessorConfig).toEqual(
+      JSON.parse(readFileSync('artifacts/default/preprocessor_config.json', 'utf8')),
+    );
+  });
+
+  test('is one file, whatever files it comes in', async () => {
+    const path = join(folder, 'external', 'net.onnx');
+    const model = await readModelFile('artifacts/default/onnx/model.onnx');
+    await writeModelFile(path, model, { externalData: true });
+    const files = await servedModel(path, {});
+    const contents = files['served-model.onnx'] as Uint8Array;
+    expect(about(files)).toMatchObject({ name: 'net', size: contents.length, sha256: hash(contents) });
+    const names = (one: typeof model) => [...one.graph.initializers.keys()];
+    expect(names(readModel(contents))).toEqual(names(model));
+  });
+
+  test('reads no texts', async () => {
+    const model = smallModel({
+      nodes: [['Cast', ['input_ids'], ['logits'], { to: 1 }]],
+      inputs: { input_ids: ['batch', 4] },
+      types: { input_ids: 'int64' },
+      outputs: { logits: ['batch', 4] },
+    });
+    const path = join(folder, 'text.onnx');
+    await writeModelFile(path, model);
+    await expect(servedModel(path, {})).rejects.toThrow('text reads texts, but the studio makes image classifiers');
   });
 });
