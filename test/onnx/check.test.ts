@@ -44,7 +44,11 @@ describe('a graph that cannot be is refused where it is read', () => {
       /Neg node "Neg\/y" gives "y", but another value has this name/,
     ],
     ['an input that is computed', modelOf([['Relu', ['x'], ['x']]], { outputs: { x: [1] } }), /cycle|another value/],
-    ['an output of no node', modelOf([['Relu', ['x'], ['z']]]), /the graph has the output "y", but no value of this name/],
+    [
+      'an output of no node',
+      modelOf([['Relu', ['x'], ['z']]]),
+      /the graph has the output "y", but no value of this name/,
+    ],
     ['a node without a result', modelOf([['Relu', ['x'], ['']]]), /Relu node "Relu\/" gives no value/],
     ['a node without an operator', modelOf([['', ['x'], ['y']]]), /the node "\/y" has no operator/],
     ['a name of JavaScript’s own', modelOf([['Relu', ['x'], ['__proto__']]], { outputs: {} }), /called "__proto__"/],
