@@ -19,6 +19,7 @@ export {
   type ImageSourceOptions,
 } from './image-source.ts';
 export { arePhotographs, flatness } from './kind.ts';
+export { labelCounts } from './label-counts.ts';
 export { type Blend, blended, drawBlend, type Mixing, mixedSource } from './mixing.ts';
 export { type Operation, operate } from './operations/index.ts';
 export { type Pixels, readPixels, type WriteOptions, writePixels } from './pixels.ts';

@@ -2,6 +2,7 @@ import { resizedSide } from '../data/preprocessing.ts';
 import { isText, type TextFormat } from '../data/text/index.ts';
 import type { Preprocessing } from '../data/types.ts';
 import { publicAddress } from '../secrets.ts';
+import { MOST_ROWS, weakestFirst } from '../tasks/index.ts';
 import { countsOf, labelScores } from '../tasks/metrics/index.ts';
 import { assessed } from './assessed.ts';
 import { chosenBy, keptWeights, rowOf, trainedBy } from './federation/words.ts';
@@ -163,15 +164,22 @@ function probabilities({ calibration, data }: ClassifierCard): string[] {
   ];
 }
 
-const classes = ({ after, data }: ClassifierCard): string =>
-  [
+function classes({ after, data }: ClassifierCard): string {
+  const rows = weakestFirst(after.perClass, ({ f1 }) => f1);
+  return [
+    ...(rows.length > MOST_ROWS
+      ? [`The ${MOST_ROWS} of ${plural(rows.length, 'class', 'classes')} with the lowest F1:`, '']
+      : []),
     `| Class | Precision | Recall | F1 | ${NOUNS[data.noun]} |`,
     '| --- | ---: | ---: | ---: | ---: |',
-    ...after.perClass.map(
-      ({ label, precision, recall, f1, support }) =>
-        `| ${plain(label)} | ${percent(precision)} | ${percent(recall)} | ${score(f1)} | ${count(support)} |`,
-    ),
+    ...rows
+      .slice(0, MOST_ROWS)
+      .map(
+        ({ label, precision, recall, f1, support }) =>
+          `| ${plain(label)} | ${percent(precision)} | ${percent(recall)} | ${score(f1)} | ${count(support)} |`,
+      ),
   ].join('\n');
+}
 
 const stages = (data: ClassifierCard): string => {
   const { plan, rows } = data;

@@ -1,7 +1,6 @@
 import {
   areaUnderRoc,
   averagePrecision,
-  meanDefined,
   type Outcome,
   precisionRecallCurve,
   ranking,
@@ -18,7 +17,7 @@ export interface Curve {
   readonly mean?: boolean;
 }
 
-/** One-vs-rest curves: those with the smallest areas, and the mean of all classes. */
+/** One-vs-rest curves of the same classes in the same order, so that a class has one colour in both charts. The mean comes first. */
 export interface Curves {
   readonly roc: readonly Curve[];
   readonly precisionRecall: readonly Curve[];
@@ -42,61 +41,80 @@ function thinned({ x, y }: Line): Line {
   return { x: kept.map((i) => x[i]), y: kept.map((i) => y[i]) };
 }
 
-/** Height of a curve at `at`: the maximum at this x, or linear interpolation between two points. */
-function heightAt({ x, y }: Line, at: number): number {
-  const next = x.findLastIndex((value) => value <= at);
-  if (next === x.length - 1 || x[next] === at) return y[next];
-  return y[next] + ((at - x[next]) / (x[next + 1] - x[next])) * (y[next + 1] - y[next]);
-}
-
-/** Precision at a recall: that of the highest threshold with this recall. */
-function precisionAt({ x, y }: Line, recall: number): number {
-  return y[x.findIndex((value, i) => value >= recall && i > 0)];
-}
-
-function drawn(
-  classes: readonly string[],
-  lines: readonly (Line | null)[],
-  areas: readonly (number | null)[],
-  at: (line: Line, x: number) => number,
-): Curve[] {
-  const curves = lines.flatMap((line, c) => {
-    const area = areas[c];
-    return line && area !== null && area !== undefined ? [{ name: classes[c], area, line }] : [];
+/** Heights of a curve on the grid: the maximum at each x, or linear interpolation between two points. */
+function heights({ x, y }: Line): number[] {
+  let i = 0;
+  return GRID.map((at) => {
+    while (i + 1 < x.length && x[i + 1] <= at) i++;
+    if (i === x.length - 1 || x[i] === at) return y[i];
+    return y[i] + ((at - x[i]) / (x[i + 1] - x[i])) * (y[i + 1] - y[i]);
   });
-  const weakest = [...curves].sort((a, b) => a.area - b.area).slice(0, CURVES);
-  const mean =
-    curves.length > 2
-      ? meanOf(
-          curves.map(({ line }) => line),
-          areas,
-          at,
-        )
-      : [];
-  return [...mean, ...weakest.map(({ name, area, line }) => ({ name, area, ...thinned(line) }))];
 }
 
-const meanOf = (lines: readonly Line[], areas: readonly (number | null)[], at: (line: Line, x: number) => number) => [
-  {
-    name: `mean of ${lines.length} classes`,
-    area: meanDefined(areas) ?? 0,
-    x: GRID,
-    y: GRID.map((x) => lines.reduce((all, line) => all + at(line, x), 0) / lines.length),
-    mean: true,
-  },
-];
-
-/** The curves of a report. @param outcomes of every validation sample */
-export function curvesOf(outcomes: readonly Outcome[], classes: readonly string[]): Curves {
-  const ranked = classes.map((_, c) => ranking(outcomes, c));
-  const roc = ranked.map(rocCurve).map((curve) => curve && { x: curve.falsePositiveRate, y: curve.truePositiveRate });
-  const recall = ranked.map(precisionRecallCurve).map((curve) => {
-    // Thresholds below full recall carry no information about the model.
-    const whole = curve ? curve.recall.indexOf(1) + 1 : 0;
-    return curve && { x: curve.recall.slice(0, whole), y: curve.precision.slice(0, whole) };
+/** Precisions on the grid of recalls: each is that of the highest threshold with this recall. */
+function precisions({ x, y }: Line): number[] {
+  let i = 1;
+  return GRID.map((recall) => {
+    while (x[i] < recall) i++;
+    return y[i];
   });
+}
+
+/** The ranking of a class as two curves with their areas; null if the class, or all others, have no samples. */
+function linesOf(outcomes: readonly Outcome[], of: number) {
+  const ranked = ranking(outcomes, of);
+  const [roc, precisionRecall] = [rocCurve(ranked), precisionRecallCurve(ranked)];
+  const [rocArea, precisionArea] = [areaUnderRoc(ranked), averagePrecision(ranked)];
+  if (!roc || !precisionRecall || rocArea === null || precisionArea === null) return null;
+  // Thresholds below full recall carry no information about the model.
+  const whole = precisionRecall.recall.indexOf(1) + 1;
   return {
-    roc: drawn(classes, roc, ranked.map(areaUnderRoc), heightAt),
-    precisionRecall: drawn(classes, recall, ranked.map(averagePrecision), precisionAt),
+    roc: { area: rocArea, line: { x: roc.falsePositiveRate, y: roc.truePositiveRate } },
+    precisionRecall: {
+      area: precisionArea,
+      line: { x: precisionRecall.recall.slice(0, whole), y: precisionRecall.precision.slice(0, whole) },
+    },
   };
+}
+
+/** The mean of curves over all classes, one class at a time: thousands of classes have too many points to keep. */
+class MeanCurve {
+  private readonly sums = new Float64Array(GRID.length);
+  private area = 0;
+  private count = 0;
+
+  constructor(private readonly on: (line: Line) => readonly number[]) {}
+
+  add({ area, line }: { readonly area: number; readonly line: Line }): void {
+    for (const [i, height] of this.on(line).entries()) this.sums[i] += height;
+    this.area += area;
+    this.count++;
+  }
+
+  /** Empty for one or two classes, which need no mean. */
+  get curve(): Curve[] {
+    const { sums, area, count } = this;
+    if (count <= 2) return [];
+    const y = Array.from(sums, (sum) => sum / count);
+    return [{ name: `mean of ${count} classes`, area: area / count, x: GRID, y, mean: true }];
+  }
+}
+
+/** The curves of a report: the classes with the smallest average precision, and the mean. @param outcomes of every validation sample */
+export function curvesOf(outcomes: readonly Outcome[], classes: readonly string[]): Curves {
+  const means = { roc: new MeanCurve(heights), precisionRecall: new MeanCurve(precisions) };
+  const areas = classes.flatMap((_, of) => {
+    const lines = linesOf(outcomes, of);
+    if (!lines) return [];
+    means.roc.add(lines.roc);
+    means.precisionRecall.add(lines.precisionRecall);
+    return [{ of, roc: lines.roc.area, precision: lines.precisionRecall.area }];
+  });
+  const weakest = areas.sort((a, b) => a.precision - b.precision || a.roc - b.roc).slice(0, CURVES);
+  const shown = weakest.map(({ of }) => ({ name: classes[of], ...linesOf(outcomes, of)! }));
+  const drawn = (chart: 'roc' | 'precisionRecall'): Curve[] => [
+    ...means[chart].curve,
+    ...shown.map((lines) => ({ name: lines.name, area: lines[chart].area, ...thinned(lines[chart].line) })),
+  ];
+  return { roc: drawn('roc'), precisionRecall: drawn('precisionRecall') };
 }

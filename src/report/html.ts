@@ -1,7 +1,7 @@
 import { clients } from './federation/index.ts';
 import { type Html, html } from './markup.ts';
 import { pageOf } from './page.ts';
-import { classTable, confusion } from './sections/evaluation.ts';
+import { classTable, confusion, isSearched } from './sections/evaluation.ts';
 import { mistakes, samples } from './sections/images.ts';
 import { calibration, curves } from './sections/probabilities.ts';
 import { datasetSummary, nextSteps, record } from './sections/record.ts';
@@ -27,10 +27,11 @@ ${samples(data)}
 ${datasetSummary(data)}
 ${nextSteps(data)}
 ${record(data)}`,
+    { searched: isSearched(data) },
   );
 
 /**
- * The report of a run as one self-contained HTML page: images and style are embedded, charts are inline SVG. It has no script, and its
- * content security policy forbids scripts. All strings of `data` are escaped.
+ * The report of a run as one self-contained HTML page: images and style are embedded, charts are inline SVG. Its content security policy
+ * forbids scripts, except the search of a report with many classes, by its digest. All strings of `data` are escaped.
  */
 export const renderReport = (data: ReportData): string => page(data).text;

@@ -1,5 +1,5 @@
 /** The report's charts as separate SVG files, for papers and chats. */
-import { confusionPlot } from './charts/confusion.ts';
+import { blocksPlot, confusionPlot, type MatrixPlot } from './charts/confusion.ts';
 import { HEIGHT, type LineChart, linePlot } from './charts/line.ts';
 import { curvePlot, PLANE_HEIGHT, PLANE_WIDTH, reliabilityPlot } from './charts/plane.ts';
 import { CHART_STYLE } from './charts/style.ts';
@@ -67,6 +67,9 @@ const squares = (name: string, title: string, content: Html, legend: Drawing['le
   svg: drawing({ title, legend, width: PLANE_WIDTH, height: PLANE_HEIGHT, content }),
 });
 
+const matrix = (name: string, title: string, plot: MatrixPlot | undefined): Plot[] =>
+  plot ? [{ name, svg: drawing({ title, legend: [], ...plot, content: plot.svg }) }] : [];
+
 const areas = (curves: readonly Curve[]): Drawing['legend'] =>
   curves.map(({ name, area, mean }, i) => ({
     text: `${name} ${score(area)}`,
@@ -76,13 +79,11 @@ const areas = (curves: readonly Curve[]): Drawing['legend'] =>
 /** All charts that have data. */
 export function reportPlots(data: ReportData): Plot[] {
   const { curves, calibration, after } = data;
-  const confusion = confusionPlot(data.data.classes, after.confusion);
+  const { classes } = data.data;
   return [
     ...(data.rows.length ? classificationCharts(data).map(lines) : []),
-    {
-      name: 'confusion',
-      svg: drawing({ title: 'Confusion', legend: [], ...confusion, content: confusion.svg }),
-    },
+    ...matrix('confusion', 'Confusion', confusionPlot(classes, after.confusion)),
+    ...matrix('confusion-blocks', 'Mistakes between blocks of classes', blocksPlot(classes, after.confusion)),
     ...(curves?.roc.length
       ? [
           squares('roc', 'ROC', curvePlot({ ...ROC_PLOT, description: 'ROC' }, curves.roc), areas(curves.roc)),

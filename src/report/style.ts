@@ -86,6 +86,12 @@ td .below { display: block; white-space: nowrap; }
 .bar .part { fill: var(--amount); }
 .bar.cold .part { fill: var(--cold-fill); }
 .bar.warm .part { fill: var(--warm-fill); }
+.search { margin-top: 1.6rem; font-size: .94rem; display: flex; flex-wrap: wrap; gap: .3rem .6rem; align-items: baseline; }
+.search[hidden] { display: none; }
+.search input { font: inherit; color: inherit; background: var(--raised); border: 1px solid var(--soft); border-radius: 6px; padding: .35rem .6rem; width: min(100%, 20rem); }
+.search output { color: var(--soft); font-variant-numeric: tabular-nums; }
+.searched :is(th, td):nth-child(n + 2):nth-child(-n + 6) { text-align: right; white-space: nowrap; }
+.searched tr[hidden] { display: none; }
 details { margin-top: 1.2rem; }
 summary { cursor: pointer; color: var(--water); font-size: .92rem; padding: .2rem 0; }
 details[open] summary { margin-bottom: .6rem; }
@@ -141,6 +147,7 @@ footer { max-width: 72rem; margin: 0 auto; padding: 1.5rem clamp(1.1rem, 4vw, 3r
   .figures { grid-template-columns: repeat(auto-fit, minmax(7.5rem, 1fr)); }
   tfoot { display: table-row-group; }
   figure, tr, li, .figures div { break-inside: avoid; }
+  .search { display: none; }
   .scroll { overflow: visible; }
   .confusion, .confusion.fit { max-width: 100%; min-width: 0; height: auto; }
   details:not([open]) { display: none; }

@@ -1,4 +1,5 @@
 import { ThawError } from '../errors.ts';
+import { listed } from '../listed.ts';
 import { own } from '../own.ts';
 import type { TrainSettings } from './settings.ts';
 
@@ -49,7 +50,7 @@ function weightsOf(
     throw new ThawError(
       'bad-config',
       `classWeights: there is no class "${unknown}"`,
-      `The classes are ${classes.join(', ')}`,
+      `The classes are ${listed(classes)}`,
     );
   }
   if (!labels) throw new ThawError('bad-config', 'the images do not tell their classes', 'Give classWeights by name');

@@ -3,6 +3,7 @@ import type { Dataset, LabelReading } from '../data/index.ts';
 import { isText } from '../data/text/index.ts';
 import { ThawError } from '../errors.ts';
 import { labelsOf, metadataOf } from '../export/index.ts';
+import { listed } from '../listed.ts';
 import type { Model } from '../onnx/index.ts';
 import { learnTask, openTask, TASKS, type Task, type TaskName } from '../tasks/index.ts';
 import type { SessionEvent } from './events.ts';
@@ -96,7 +97,7 @@ function inOrder(dataset: Dataset, labels?: readonly string[]): Dataset {
     throw new ThawError(
       'bad-config',
       `the labels given are not the data's classes (${[...missing, ...extra].slice(0, 5).join(', ') || 'one is given twice'})`,
-      `The classes are ${dataset.classes.join(', ')}`,
+      `The classes are ${listed(dataset.classes)}`,
     );
   }
   const place = dataset.classes.map((name) => labels.indexOf(name));

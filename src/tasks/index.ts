@@ -16,7 +16,7 @@ export {
   type EmbeddingOutcome,
   embedding,
 } from './embedding/index.ts';
-export { evaluatedSchema, metricSchema, scoresSchema } from './evaluated.ts';
+export { evaluatedSchema, metricSchema, scoresSchema, withoutZeros } from './evaluated.ts';
 export { type FactsOf, factsSchema, readFacts, type TaskFacts, type TaskName } from './facts.ts';
 export { type LabelsOutcome, type MultiLabelEvaluation, multiLabel, type ScoresOfLabel } from './multi-label/index.ts';
 export type {
@@ -32,7 +32,16 @@ export type {
   TaskTypes,
 } from './prediction.ts';
 export { type NumberScores, type NumbersOutcome, type RegressionEvaluation, regression } from './regression/index.ts';
-export type { Figures, Form, Images, ReportBlock, Scatter, Table } from './report-blocks.ts';
+export {
+  type Figures,
+  type Form,
+  type Images,
+  MOST_ROWS,
+  type ReportBlock,
+  type Scatter,
+  type Table,
+  weakestFirst,
+} from './report-blocks.ts';
 export {
   bestMerit,
   type Evaluated,

@@ -51,3 +51,14 @@ export interface Images {
 }
 
 export type ReportBlock = Figures | Table | Scatter | Images;
+
+/** A table with more rows has the weakest first, and terminals and model cards show only these. */
+export const MOST_ROWS = 40;
+
+/** Rows in their order, or the weakest first if there are many. @param scoreOf larger is better; null comes last */
+export const weakestFirst = <T>(rows: readonly T[], scoreOf: (row: T) => number | null): readonly T[] =>
+  rows.length <= MOST_ROWS
+    ? rows
+    : [...rows].sort(
+        (a, b) => (scoreOf(a) ?? Number.POSITIVE_INFINITY) - (scoreOf(b) ?? Number.POSITIVE_INFINITY) || 0,
+      );

@@ -1,5 +1,5 @@
 import { selectionText } from '../compiler/surgery/index.ts';
-import type { Dataset } from '../data/index.ts';
+import { type Dataset, labelCounts } from '../data/index.ts';
 import { TRANSFORMERS_NAMES } from '../export/index.ts';
 import { plural } from '../report/format.ts';
 import { type CardRun, modelCard, type ShippedModel, taskCard } from '../report/index.ts';
@@ -83,11 +83,7 @@ export function cardOf(asked: CardRequest): string {
 
 /** Samples of each class, by split. */
 export function countsOf({ classes, train, val, test }: Dataset) {
-  const count = (samples: Dataset['train']) => {
-    const counts = classes.map(() => 0);
-    for (const { label } of samples) counts[label]++;
-    return counts;
-  };
+  const count = (samples: Dataset['train']) => labelCounts(samples, classes.length);
   return { train: count(train), val: count(val), test: count(test) };
 }
 

@@ -3,12 +3,14 @@ import {
   byCodeUnits,
   type Dataset,
   type LabelReading,
+  labelCounts,
   type Sample,
   splitByLabels,
   stratifiedSplit,
 } from '../data/index.ts';
 import { isText } from '../data/text/index.ts';
 import { ThawError } from '../errors.ts';
+import { listed } from '../listed.ts';
 import { type DatasetReading, type InputFormat, nounOf, type TrainSettings } from '../session/index.ts';
 import type { LabelledSample } from './protocol.ts';
 
@@ -149,9 +151,6 @@ function rowReader(names: readonly string[], { kind }: LabelReading, chosen: boo
   };
 }
 
-const listed = (names: readonly string[]): string =>
-  names.slice(0, 5).join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '');
-
 function splitOf({ split = 'train' }: Given, i: number): Split {
   const found = SPLITS.find((name) => name === split);
   if (found) return found;
@@ -164,9 +163,9 @@ function checkClasses(
   splits: Readonly<Record<Split, readonly Sample[]>>,
   { holdsOut, unseen = false }: { readonly holdsOut: boolean; readonly unseen?: boolean },
 ): void {
+  const counts = SPLITS.map((split) => labelCounts(splits[split], classes.length));
   for (const [label, name] of classes.entries()) {
-    const counts = SPLITS.map((split) => splits[split].filter((sample) => sample.label === label).length);
-    const [train, ...others] = counts;
+    const [train, ...others] = counts.map((of) => of[label]);
     const elsewhere = SPLITS.slice(1).find((_, i) => others[i] > 0);
     const fail = (message: string, hint: string) => {
       throw new ThawError('bad-data', `class "${name}" ${message}`, hint);

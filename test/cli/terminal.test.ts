@@ -3,12 +3,15 @@ import { describe, expect, test } from 'vitest';
 
 import { type BarState, progressLine, sparkline } from '../../src/cli/terminal/bar.ts';
 import { printable, printableLine } from '../../src/cli/terminal/printable.ts';
+import { readableJson } from '../../src/cli/terminal/readable-json.ts';
+import { exhibitLines } from '../../src/cli/terminal/report-blocks.ts';
 import { coloursOf, columnsOf, fitted, joined, padded, styled, wrapped } from '../../src/cli/terminal/styled.ts';
 import { tableLines } from '../../src/cli/terminal/table.ts';
 import { Terminal } from '../../src/cli/terminal/terminal.ts';
 import { TrainingDisplay } from '../../src/cli/terminal/training.ts';
 import { shortened } from '../../src/graphemes.ts';
 import { quoted } from '../../src/node/commands/paths.ts';
+import { assess, classification } from '../../src/tasks/index.ts';
 import type { StopReason } from '../../src/training/index.ts';
 
 const plain = coloursOf(false);
@@ -46,6 +49,53 @@ describe('the progress line', () => {
   test('shows the evaluation after the last step', () => {
     expect(String(progressLine({ ...state, step: 12 }, 120, plain))).toContain('evaluating');
   });
+});
+
+test('JSON has one line for each list of numbers', () => {
+  const value = {
+    a: [
+      [1, 0],
+      [Number.NaN, 2],
+    ],
+    b: [],
+    c: {},
+    d: undefined,
+    e: [{ f: 'x"', g: null }],
+    h: ['y'],
+  };
+  const text = readableJson(value);
+  expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(value)));
+  expect(text.split('\n').slice(0, 5)).toEqual(['{', '  "a": [', '    [1,0],', '    [null,2]', '  ],']);
+});
+
+test('a list is written entry by entry, as one document', () => {
+  const written: string[] = [];
+  const stdout = { write: (text: string) => written.push(text) };
+  const terminal = new Terminal({ json: true, stdout, stderr: stdout, env: {} });
+  terminal.printJsonList([{ a: 1 }, { a: [2, 3] }]);
+  expect(written.length).toBeGreaterThan(2);
+  expect(written.join('')).toBe('[\n  {\n    "a": 1\n  },\n  {\n    "a": [2,3]\n  }\n]\n');
+  written.length = 0;
+  terminal.printJsonList([]);
+  expect(written.join('')).toBe('[]\n');
+});
+
+test('tables with many rows show the weakest, and where all are', () => {
+  const classes = Array.from({ length: 100 }, (_, i) => `class ${i}`);
+  const outcomes = classes.map((_, label) => {
+    const predicted = label === 77 ? 0 : label;
+    return {
+      index: label,
+      label,
+      predicted,
+      probabilities: Float32Array.from(classes, (_, c) => Number(c === predicted)),
+    };
+  });
+  const lines = exhibitLines(classification(classes).reportBlocks(assess(outcomes, classes, 0, 0), outcomes), 80);
+  const start = lines.findIndex((line) => line.startsWith('class '));
+  expect(lines[start + 1]).toMatch(/^class 77 /);
+  expect(lines[start + 41]).toBe('… and 60 more with better scores (--json prints all)');
+  expect(lines.length).toBeLessThan(60);
 });
 
 test('a sparkline spans from the lowest to the highest level', () => {

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { Random } from '../../src/random.ts';
 import { warmth } from '../../src/report/charts/colour.ts';
-import { confusionMatrix } from '../../src/report/charts/confusion.ts';
+import { blocksPlot, confusionMatrix, confusionPlot } from '../../src/report/charts/confusion.ts';
 import { across, BOTTOM, down, lineChart, TOP } from '../../src/report/charts/line.ts';
 import { curvePlot, reliabilityPlot } from '../../src/report/charts/plane.ts';
 import { linearScale, logScale } from '../../src/report/charts/scale.ts';
+import { textWidth } from '../../src/report/charts/text.ts';
 import { thawChart } from '../../src/report/charts/thaw.ts';
 import { timeline } from '../../src/report/charts/timeline.ts';
 import { curvesOf } from '../../src/report/index.ts';
@@ -163,11 +165,80 @@ describe('confusionMatrix', () => {
   });
 
   it('omits numbers that do not fit', () => {
-    const classes = Array.from({ length: 60 }, (_, i) => `a rather long name of a class ${i}`);
+    const classes = Array.from({ length: 40 }, (_, i) => `a rather long name of a class ${i}`);
     const identity = classes.map((_, i) => classes.map((_, k) => (i === k ? 3 : 0)));
     const root = read(confusionMatrix(classes, identity));
-    expect(find(root, hasClass('right'))).toHaveLength(60);
+    expect(find(root, hasClass('right'))).toHaveLength(40);
     expect(find(root, hasClass('right')).flatMap((cell) => find(cell, named('text')))).toEqual([]);
+  });
+
+  it('fits numbers of any length into their cells', () => {
+    const names = Array.from({ length: 12 }, (_, i) => `c${i}`);
+    const of = (times: number) => names.map((_, i) => names.map((_, k) => (i === k ? times : 0)));
+    for (const times of [7, 1234, 123_456, 987_654_321]) {
+      const [label] = find(find(read(confusionMatrix(names, of(times))), hasClass('right'))[0], named('text'));
+      const font = Number(label.attributes['font-size'] ?? 13);
+      expect(font).toBeGreaterThanOrEqual(8);
+      expect(textWidth(text(label), font)).toBeLessThanOrEqual(44);
+    }
+  });
+
+  it('leaves room for names in any script', () => {
+    const width = (name: string) =>
+      Number(
+        find(
+          read(
+            confusionMatrix(
+              [name, 'b'],
+              [
+                [1, 0],
+                [0, 1],
+              ],
+            ),
+          ),
+          hasClass('ground'),
+        )[0].attributes.x,
+      );
+    expect(width('日本語の名前')).toBeGreaterThan(6 * 13);
+    expect(width('WWWWWWWW')).toBeGreaterThan(width('iiiiiiii'));
+  });
+
+  describe('of many classes', () => {
+    const classes = Array.from({ length: 1000 }, (_, i) => `n${i}`);
+    /** Each class has 5 correct samples; the pairs are mistakes. */
+    const confused = (...pairs: [truth: number, predicted: number, times: number][]) => {
+      const matrix = classes.map((_, i) => classes.map((_, k): number => (i === k ? 5 : 0)));
+      for (const [truth, predicted, times] of pairs) matrix[truth][predicted] = times;
+      return matrix;
+    };
+
+    it('shows the most confused ones next to each other, and all others together', () => {
+      const root = read(confusionMatrix(classes, confused([7, 900, 4], [3, 500, 3], [900, 42, 2])));
+      const labels = find(root, hasClass('end')).map(text).slice(1);
+      expect(labels).toEqual(['n3', 'n500', 'n7', 'n900', 'n42', '995 others']);
+      const titles = find(root, named('title')).map(text);
+      expect(titles).toContain('n7 predicted as n900: 4 of 9 (44.4%)');
+      expect(titles).toContain('995 others predicted as 995 others: 4,975 of 4,975 (100.0%)');
+    });
+
+    it('has no matrix without mistakes', () => {
+      expect(confusionMatrix(classes, confused()).text).toBe('<p>No class is confused with another.</p>');
+      expect(blocksPlot(classes, confused())).toBeUndefined();
+    });
+
+    it('is bounded for any number of mistakes', () => {
+      const all = classes.map((_, i) => [i, (i + 1) % 1000, 2] as [number, number, number]);
+      for (const plot of [confusionPlot(classes, confused(...all)), blocksPlot(classes, confused(...all))])
+        expect(Math.max(plot!.width, plot!.height)).toBeLessThan(900);
+    });
+
+    it('counts the mistakes between blocks', () => {
+      const root = read(blocksPlot(classes, confused([0, 999, 4], [1, 998, 3], [0, 1, 2]))!.svg);
+      expect(find(root, named('title')).map(text)).toEqual([
+        'n0 to n33 predicted as n0 to n33: 2 mistakes',
+        'n0 to n33 predicted as n986 to n999: 7 mistakes',
+      ]);
+    });
   });
 });
 
@@ -230,6 +301,21 @@ describe('curvesOf', () => {
     expect(roc.map(({ name }) => name)).toEqual(['mean of 9 classes', ...classes.slice(0, 5)]);
     expect(roc[0]).toMatchObject({ area: 1, mean: true });
     expect(new Set([...roc[0].y, ...precisionRecall[0].y])).toEqual(new Set([1]));
+  });
+
+  it('shows the same classes in the same order in both charts', () => {
+    const random = new Random(3);
+    const classes = Array.from({ length: 8 }, (_, i) => `class ${i}`);
+    const outcomes = Array.from({ length: 200 }, (_, i) => {
+      const scores = classes.map((_, c) => random.uniform() + (c === i % 8 ? c / 8 : 0));
+      const sum = scores.reduce((all, value) => all + value, 0);
+      return outcome(i % 8, ...scores.map((value) => value / sum));
+    });
+    const { roc, precisionRecall } = curvesOf(outcomes, classes);
+    expect(roc.slice(1).map(({ name }) => name)).toEqual(precisionRecall.slice(1).map(({ name }) => name));
+    const areas = precisionRecall.slice(1).map(({ area }) => area);
+    expect(areas).toEqual([...areas].sort((a, b) => a - b));
+    expect(new Set(roc.slice(1).map(({ area }) => area)).size).toBeGreaterThan(1);
   });
 
   it('thins long curves, and skips absent classes', () => {

@@ -16,6 +16,7 @@ test.each([
   { classes: 2, width: 1280, colorScheme: 'light' },
   { classes: 13, width: 390, colorScheme: 'dark' },
   { classes: 7, width: 390, colorScheme: 'light' },
+  { classes: 60, width: 390, colorScheme: 'light' },
 ] as const)('$classes classes on $width pixels, $colorScheme', async (look) => {
   const names = Array.from({ length: look.classes }, (_, i) => `a class with a name ${i}`);
   const viewport = { width: look.width, height: 900 };
@@ -41,4 +42,23 @@ test.each([
   );
   expect(cut).toBe(0);
   await context.close();
+});
+
+test('the search finds classes by name and by mistakes', async () => {
+  const page = await browser.newPage();
+  const data = fixture(Array.from({ length: 60 }, (_, i) => `${i % 2 ? 'fox' : 'cat'} ${i}`));
+  await page.setContent(renderReport(data));
+  const visible = () => page.locator('.searched tbody tr:visible').count();
+  expect(await visible()).toBe(0);
+  await page.getByLabel('Find a class').fill('FOX 7');
+  const expected = data.after.perClass.filter(
+    ({ label }, truth) =>
+      label.includes('fox 7') ||
+      data.after.confusion[truth].some((times, c) => times && data.data.classes[c].includes('fox 7')),
+  );
+  expect(await visible()).toBe(expected.length);
+  expect(await page.locator('.search output').textContent()).toBe(`${expected.length} of 60`);
+  await page.getByLabel('Find a class').fill('');
+  expect(await visible()).toBe(60);
+  await page.close();
 });

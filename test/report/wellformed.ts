@@ -5,7 +5,8 @@ export interface Element {
   readonly children: (Element | string)[];
 }
 
-const VOID = new Set(['meta', 'img', 'br']);
+const VOID = new Set(['meta', 'img', 'br', 'input']);
+const RAW = new Set(['style', 'script']);
 const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" };
 
 function decode(text: string): string {
@@ -24,7 +25,7 @@ export function parse(html: string): Element {
     const top = stack[stack.length - 1];
     const text = /^[^<]+/.exec(rest)?.[0];
     if (text) {
-      top.children.push(top.name === 'style' ? text : decode(text));
+      top.children.push(RAW.has(top.name) ? text : decode(text));
       rest = rest.slice(text.length);
       continue;
     }

@@ -3,10 +3,13 @@ import { Random } from '../../src/random.ts';
 import {
   assess,
   type ClassOutcome,
+  classification,
+  evaluatedSchema,
   evaluationOf,
   predictionsOf,
   softmax,
   temperatureFit,
+  withoutZeros,
 } from '../../src/tasks/index.ts';
 
 /** A prediction with probability 1. */
@@ -15,6 +18,18 @@ const certain = (label: number, predicted: number, classes: number): ClassOutcom
   label,
   predicted,
   probabilities: Float32Array.from({ length: classes }, (_, c) => (c === predicted ? 0.9 : 0.1 / (classes - 1))),
+});
+
+describe('an evaluation in JSON', () => {
+  it('has no zeros of the confusion matrix, and is read as before', () => {
+    const classes = Array.from({ length: 300 }, (_, i) => `class ${i}`);
+    const evaluation = evaluationOf([certain(0, 299, 300), certain(7, 7, 300)], classes, 0.5);
+    const json = JSON.stringify(withoutZeros(evaluation));
+    expect(json.length).toBeLessThan(JSON.stringify(evaluation).length / 4);
+    const schema = evaluatedSchema(classification(classes));
+    expect(schema.parse(JSON.parse(json))).toEqual(evaluation);
+    expect(schema.parse(JSON.parse(JSON.stringify(evaluation)))).toEqual(evaluation);
+  });
 });
 
 describe('evaluation', () => {

@@ -1,4 +1,4 @@
-import { predict } from '../../node/commands/predict.ts';
+import { type PredictedSample, predict } from '../../node/commands/predict.ts';
 import { percent } from '../../report/format.ts';
 import { defineCommand } from '../command.ts';
 import { CALIBRATED_FLAG, CLASSIFIER_FLAGS, FINISHED_MODEL_ARGUMENT } from '../shared-flags.ts';
@@ -21,6 +21,12 @@ export const command = defineCommand({
   ],
   flags: {
     texts: { kind: 'switch', description: 'read all arguments as texts, not as files' },
+    top: {
+      kind: 'number',
+      value: 'N',
+      description: 'with --json: the probabilities of the N most probable classes only',
+      default: 'all classes',
+    },
     ...CALIBRATED_FLAG,
     ...CLASSIFIER_FLAGS,
   },
@@ -30,15 +36,13 @@ export const command = defineCommand({
     "thaw predict runs/reviews-1 'Works well'",
   ],
   async run({ positionals: [model, ...images], values, terminal, signal }) {
-    const { strict, texts, ...settings } = values;
+    const { strict, texts, top, ...settings } = values;
     const display = new JobDisplay(terminal);
-    const predicted = await predict({ model, images, texts, strict, settings }, { onEvent: display.show, signal });
-    if (terminal.json)
-      terminal.printJson(
-        predicted.map(({ file, text, prediction }) => ({ file, ...(text !== undefined && { text }), ...prediction })),
-      );
+    const request = { model, images, texts, strict, top, settings };
+    const predicted = await predict(request, { onEvent: display.show, signal });
+    if (terminal.json) terminal.printJsonList(documents(predicted));
     else {
-      const width = Math.max(...predicted.map(({ words: [value] }) => columnsOf(value)));
+      const width = predicted.reduce((most, { words: [value] }) => Math.max(most, columnsOf(value)), 0);
       for (const { file, text, words } of predicted) {
         const [value, sureness] = words;
         const sure = sureness === undefined ? [] : [padded(percent(sureness), 6, 'start')];
@@ -49,3 +53,9 @@ export const command = defineCommand({
     return 0;
   },
 });
+
+/** One at a time: all of them can be longer than a text may be. */
+function* documents(predicted: readonly PredictedSample[]) {
+  for (const { file, text, prediction } of predicted)
+    yield { file, ...(text !== undefined && { text }), ...prediction };
+}

@@ -1,5 +1,5 @@
-import { formatted } from '../../report/format.ts';
-import type { Figures, ReportBlock, Table } from '../../tasks/index.ts';
+import { count, formatted } from '../../report/format.ts';
+import { type Figures, MOST_ROWS, type ReportBlock, type Table } from '../../tasks/index.ts';
 import { tableLines } from './table.ts';
 
 /**
@@ -21,8 +21,9 @@ const figureLine = ({ items }: Figures): string =>
     })
     .join('   ');
 
-const exhibitTable = ({ columns, rows }: Table, width: number): string[] =>
-  tableLines(
-    [columns.map(({ title }) => title), ...rows.map((row) => row.map((cell, i) => formatted(cell, columns[i].form)))],
-    { width },
-  );
+function exhibitTable({ columns, rows }: Table, width: number): string[] {
+  const shown = rows.slice(0, MOST_ROWS).map((row) => row.map((cell, i) => formatted(cell, columns[i].form)));
+  const lines = tableLines([columns.map(({ title }) => title), ...shown], { width });
+  const left = rows.length - MOST_ROWS;
+  return left > 0 ? [...lines, `… and ${count(left)} more with better scores (--json prints all)`] : lines;
+}

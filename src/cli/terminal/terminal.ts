@@ -1,4 +1,5 @@
 import { printable, printableJson } from './printable.ts';
+import { readableJson } from './readable-json.ts';
 import { type Colours, coloursOf, columnsOf, fitted, Styled, type Text, wrapped } from './styled.ts';
 
 /** An output stream: a part of `process.stdout`. */
@@ -79,7 +80,17 @@ export class Terminal {
 
   /** The only JSON document of a command. */
   printJson(value: unknown): void {
-    this.machine.write(`${printableJson(JSON.stringify(value, null, 2))}\n`);
+    this.machine.write(`${printableJson(readableJson(value))}\n`);
+  }
+
+  /** The same for a list that is too long for one text. */
+  printJsonList(values: Iterable<unknown>): void {
+    let before = '[\n  ';
+    for (const value of values) {
+      this.machine.write(`${before}${printableJson(readableJson(value, '  '))}`);
+      before = ',\n  ';
+    }
+    this.machine.write(before === '[\n  ' ? '[]\n' : '\n]\n');
   }
 
   /** One of the JSON lines of a command. */

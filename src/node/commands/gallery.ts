@@ -32,7 +32,8 @@ export const smallImage = (file: string): Promise<string | undefined> =>
 
 /** Indices of training images, alternating between classes. */
 export function alternatingClasses({ train, classes }: Pick<Dataset, 'train' | 'classes'>, count: number): number[] {
-  const byClass = classes.map((_, label) => [...train.keys()].filter((i) => train[i].label === label));
+  const byClass = classes.map((): number[] => []);
+  for (const [i, { label }] of train.entries()) byClass[label]?.push(i);
   // Samples with several labels or with numbers have no class.
   const groups = byClass.some(({ length }) => length > 0) ? byClass : [[...train.keys()]];
   const turns = Array.from({ length: count }, (_, i) => groups[i % groups.length][Math.floor(i / groups.length)]);

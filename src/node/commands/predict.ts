@@ -1,5 +1,6 @@
 import { isAbsolute, relative } from 'node:path';
 import type { Sample } from '../../data/index.ts';
+import { ThawError } from '../../errors.ts';
 import type { Prediction, TaskName } from '../../tasks/index.ts';
 import type { JobHooks } from './events.ts';
 import { openUnlabelled, plainSource } from './inputs.ts';
@@ -10,6 +11,8 @@ export interface PredictRequest<T extends TaskName = TaskName> extends Omit<Open
   readonly images: readonly string[];
   /** Whether `images` are texts only, even if there are files with these names. */
   readonly texts?: boolean;
+  /** Number of most probable classes or labels to keep in `probabilities`. Default: all. */
+  readonly top?: number;
   /** Stops at a file that is not an image instead of skipping it. */
   readonly strict?: boolean;
 }
@@ -30,6 +33,9 @@ export interface PredictedSample {
  * @throws ThawError for everything that the user can fix
  */
 export async function predict(request: PredictRequest, hooks: JobHooks = {}): Promise<PredictedSample[]> {
+  const { top = 1 } = request;
+  if (!(Number.isInteger(top) && top >= 1))
+    throw new ThawError('bad-config', `top is ${top}`, 'Use a whole number from 1');
   const { predictor } = await openPredictor(request, hooks);
   try {
     const { task, format, testViews } = predictor.parts;
@@ -46,12 +52,25 @@ export async function predict(request: PredictRequest, hooks: JobHooks = {}): Pr
     for await (const batch of predictor.outcomes(plainSource(samples, format, hooks, testViews))) {
       hooks.signal?.throwIfAborted();
       for (const outcome of batch) {
-        const result = { prediction: task.prediction(outcome), words: task.words(outcome) };
-        predicted.set(outcome.index, { ...named(samples[outcome.index]), ...result });
+        predicted.set(outcome.index, {
+          ...named(samples[outcome.index]),
+          words: task.words(outcome),
+          // Built when it is read: the probabilities of thousands of classes by name take much more memory than their numbers.
+          get prediction() {
+            return mostProbable(task.prediction(outcome), request.top);
+          },
+        });
       }
     }
     return [...predicted.keys()].sort((a, b) => a - b).map((index) => predicted.get(index)!);
   } finally {
     await predictor.release();
   }
+}
+
+/** A prediction with only its largest probabilities. */
+function mostProbable(prediction: Prediction, top: number | undefined): Prediction {
+  if (top === undefined || !('probabilities' in prediction)) return prediction;
+  const ranked = Object.entries<number>(prediction.probabilities).sort(([, a], [, b]) => b - a);
+  return { ...prediction, probabilities: Object.fromEntries(ranked.slice(0, top)) };
 }

@@ -10,6 +10,7 @@ import {
   scoresSchema,
   type Task,
   type TaskFacts,
+  withoutZeros,
 } from '../../tasks/index.ts';
 import {
   type Decision,
@@ -141,8 +142,16 @@ export const withStageEnd = (record: RunRecord, { stage, why, before, after }: S
 export const isFinished = (run: RunReader, { stopped, task }: RunRecord): boolean =>
   stopped !== null && task !== undefined && run.has('model') && run.has('report');
 
-/** Writes the entries in a fixed order, so that resumed runs write the same file. */
+/** Writes the entries in a fixed order, so that resumed runs write the same file. `before` grows with the classes and takes one line. */
 export function saveRecord(run: RunWriter, record: RunRecord): Promise<void> {
-  const parts = Object.keys(recordSchema.shape).map((name) => [name, record[name as keyof RunRecord]]);
-  return run.writeFile(RECORD_FILE, `${JSON.stringify(Object.fromEntries(parts), null, 2)}\n`);
+  const entries = Object.keys(recordSchema.shape).flatMap((name) => {
+    const value = record[name as keyof RunRecord];
+    if (value === undefined) return [];
+    const text =
+      name === 'before' && record.before
+        ? JSON.stringify(withoutZeros(record.before))
+        : JSON.stringify(value, null, 2).replaceAll('\n', '\n  ');
+    return [`  ${JSON.stringify(name)}: ${text}`];
+  });
+  return run.writeFile(RECORD_FILE, `{\n${entries.join(',\n')}\n}\n`);
 }

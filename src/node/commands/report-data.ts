@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 import { stringify } from 'yaml';
-import type { Dataset, Noun } from '../../data/index.ts';
+import { type Dataset, labelCounts, type Noun } from '../../data/index.ts';
 import { datasetSummary } from '../../data/node/index.ts';
 import { plural } from '../../report/format.ts';
 import { curvesOf, type DatasetSummary, type ReportData, type RunReport } from '../../report/index.ts';
@@ -75,8 +75,7 @@ export async function reportData(job: FinishedTraining, results: Results): Promi
   const { record, about, dataset, settings } = job;
   const noun = nounOf(about.preprocessing);
   const again = `thaw train ${quoted(about.model)} ${quoted(about.data)} --config ${quoted(join(path, 'config.yaml'))}`;
-  const count = (samples: Dataset['train']) =>
-    dataset.classes.map((_, label) => samples.filter((sample) => sample.label === label).length);
+  const count = (samples: Dataset['train']) => labelCounts(samples, dataset.classes.length);
   const calibrated = calibration !== null && calibration.temperature !== null;
   const commands = commandsFor(path, noun, calibrated, job.federation ? undefined : again);
   return {

@@ -4,6 +4,7 @@ import { relative, sep } from 'node:path';
 import * as z from 'zod';
 import type { Dataset } from '../../data/index.ts';
 import { ThawError } from '../../errors.ts';
+import { listed } from '../../listed.ts';
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -74,6 +75,3 @@ export function checkIdentity(run: RunIdentity, now: RunIdentity): void {
     .map((split) => `${split} had ${run.samples[split]} images, now ${now.samples[split]}`);
   changed(`the data set has changed since the run started: ${counts.join(', ') || 'other files, labels or sizes'}`);
 }
-
-const listed = (classes: readonly string[]): string =>
-  classes.length > 8 ? `${classes.slice(0, 8).join(', ')} and ${classes.length - 8} more` : classes.join(', ');

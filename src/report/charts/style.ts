@@ -72,4 +72,5 @@ export const CHART_STYLE = html`.charts { display: grid; grid-template-columns: 
 .confusion g text.on { fill: #fff; font-weight: 600; }
 .confusion .ground { fill: var(--faint); }
 .confusion .right rect { fill: #1f78ad; }
-.confusion .wrong rect { fill: #cf5420; }`;
+.confusion .wrong rect { fill: #cf5420; }
+.confusion .rest rect { fill: var(--soft); }`;

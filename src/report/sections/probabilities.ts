@@ -23,7 +23,7 @@ export function curves({ curves: drawn, after }: ReportData): Html {
   return section(
     'curves',
     'Curves',
-    `One-vs-rest curves${shown < all ? `, for the ${shown} classes with the smallest areas` : ''}. An area of 1 is perfect. A ROC area of 0.5 is chance.`,
+    `One-vs-rest curves${shown < all ? `, for the ${shown} classes with the smallest area under the precision-recall curve` : ''}. An area of 1 is perfect. A ROC area of 0.5 is chance.`,
     html`<div class="charts"><div><h3>ROC</h3>${curvePlot({ ...ROC_PLOT, description: described('ROC curves, areas', roc) }, roc)}${curveLegend(roc)}</div>
 <div><h3>Precision and recall</h3>${curvePlot({ ...RECALL_PLOT, description: described('Precision-recall curves, areas', precisionRecall) }, precisionRecall, true)}${curveLegend(precisionRecall)}</div></div>`,
   );

@@ -1,3 +1,4 @@
+import { MOST_CLASSES } from '../charts/confusion.ts';
 import { continuedText } from '../continued.ts';
 import { bytes, count, duration, percent, plural, sum } from '../format.ts';
 import { type Html, html } from '../markup.ts';
@@ -29,7 +30,12 @@ ${total && html`<tfoot><tr><th scope="row">All</th>${splits.map(({ numbers }) =>
     '',
     html`<p>Read from <code>${path}</code>.</p>
 ${table(order.slice(0, SHOWN), true)}
-${order.length > SHOWN && folded(plural(order.length - SHOWN, 'more class', 'more classes'), table(order.slice(SHOWN), false))}
+${
+  order.length > MOST_CLASSES
+    ? html`${folded(`The ${SHOWN} smallest classes`, table(order.slice(-SHOWN), false))}<p><small>All ${count(order.length)} classes are in the table of <a href="#classes">classes</a>.</small></p>`
+    : order.length > SHOWN &&
+      folded(plural(order.length - SHOWN, 'more class', 'more classes'), table(order.slice(SHOWN), false))
+}
 ${summary && images(summary)}
 ${
   problems.length > 0 &&

@@ -1,5 +1,5 @@
 import { isText } from '../../data/text/index.ts';
-import type { Images, ReportBlock, TaskName } from '../../tasks/index.ts';
+import { type Images, MOST_ROWS, type ReportBlock, type TaskName } from '../../tasks/index.ts';
 import {
   code,
   disagreement,
@@ -104,10 +104,14 @@ function scores(block: Exclude<ReportBlock, Images>): string {
     return block.items.map(({ title, value, form }) => `- ${plain(title)}: ${formatted(value, form)}`).join('\n');
   }
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const left = block.rows.length - MOST_ROWS;
   return [
     line(block.columns.map(({ title }) => plain(title))),
     line(block.columns.map((_, i) => (i === 0 ? '---' : '---:'))),
-    ...block.rows.map((row) => line(row.map((cell, i) => plain(formatted(cell, block.columns[i].form))))),
+    ...block.rows
+      .slice(0, MOST_ROWS)
+      .map((row) => line(row.map((cell, i) => plain(formatted(cell, block.columns[i].form))))),
+    ...(left > 0 ? ['', `And ${count(left)} more with better scores.`] : []),
   ].join('\n');
 }
 

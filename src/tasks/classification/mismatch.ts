@@ -6,6 +6,8 @@ const LEARNED = 0.8;
 /** Minimum samples of a class, and the minimum fraction of them predicted as one other class. */
 const SAMPLES = 5;
 const MOVED = 0.8;
+/** Maximum number of classes in the message. */
+const CYCLE = 6;
 
 /**
  * Detects classes with exchanged labels between training and validation: training has learned them, but in validation, nearly all samples
@@ -28,6 +30,7 @@ export function mismatchOf({ confusion, perClass }: Evaluation, train: Scores): 
   };
   const members = takenFor.map((_, c) => ring(c)).find(({ length }) => length > 1);
   if (!members) return undefined;
-  const names = [...members, members[0]].map((c) => perClass[c].label);
+  const shown = members.length > CYCLE ? members.slice(0, CYCLE) : [...members, members[0]];
+  const names = [...shown.map((c) => perClass[c].label), ...(members.length > CYCLE ? ['…'] : [])];
   return `labels of training and validation do not match: samples of one class are nearly always labelled as the next in validation, ${names.join(' → ')} (check that both have the same order of classes)`;
 }

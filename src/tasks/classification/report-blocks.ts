@@ -1,4 +1,4 @@
-import type { Figures, Form, ReportBlock, Table } from '../report-blocks.ts';
+import { type Figures, type Form, type ReportBlock, type Table, weakestFirst } from '../report-blocks.ts';
 import type { Assessment } from './assessment.ts';
 
 /** Maximum number of classes for a confusion table. */
@@ -57,15 +57,17 @@ const byClass = ({ perClass }: Assessment): Table => ({
     { title: 'PR', form: 'score' },
     { title: 'images', form: 'count' },
   ],
-  rows: perClass.map(({ label, precision, recall, f1, rocAuc, averagePrecision, support }) => [
-    label,
-    precision,
-    recall,
-    f1,
-    rocAuc,
-    averagePrecision,
-    support,
-  ]),
+  rows: weakestFirst(perClass, ({ f1 }) => f1).map(
+    ({ label, precision, recall, f1, rocAuc, averagePrecision, support }) => [
+      label,
+      precision,
+      recall,
+      f1,
+      rocAuc,
+      averagePrecision,
+      support,
+    ],
+  ),
 });
 
 const confusion = ({ perClass, confusion: matrix }: Assessment): Table => ({

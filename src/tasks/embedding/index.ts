@@ -1,6 +1,6 @@
 import { tensor } from '../../onnx/index.ts';
 import type { FactsOf } from '../facts.ts';
-import type { ReportBlock } from '../report-blocks.ts';
+import { type ReportBlock, weakestFirst } from '../report-blocks.ts';
 import type { Task } from '../task.ts';
 import {
   assessEmbeddings,
@@ -99,6 +99,10 @@ const reportBlocks = ({ recallAt, neighbours, mapAtR, perClass, loss }: Embeddin
       { title: 'recall at 1', form: 'share' },
       { title: 'images', form: 'count' },
     ],
-    rows: perClass.map(({ label, recall1, support }) => [label, recall1, support]),
+    rows: weakestFirst(perClass, ({ recall1 }) => recall1).map(({ label, recall1, support }) => [
+      label,
+      recall1,
+      support,
+    ]),
   },
 ];

@@ -40,11 +40,13 @@ export function confusionMatrix(
   return confusion;
 }
 
-export const countsOf = (confusion: readonly (readonly number[])[]): ClassCounts => ({
-  support: confusion.map(sum),
-  predictions: confusion.map((_, c) => sum(confusion.map((row) => row[c]))),
-  correct: confusion.map((row, c) => row[c]),
-});
+export function countsOf(confusion: readonly (readonly number[])[]): ClassCounts {
+  const predictions = new Array<number>(confusion.length).fill(0);
+  for (const row of confusion) {
+    for (let c = 0; c < row.length; c++) predictions[c] += row[c];
+  }
+  return { support: confusion.map(sum), predictions, correct: confusion.map((row, c) => row[c]) };
+}
 
 /**
  * Precision = TP/(TP + FP), recall = TP/(TP + FN), F1 = their harmonic mean; 0 for a division by 0, as in scikit-learn
@@ -98,10 +100,15 @@ export interface ConfusedPair {
 }
 
 /** Pairs of confused classes, most frequent first. */
-export const confusedPairs = (confusion: readonly (readonly number[])[]): ConfusedPair[] =>
-  confusion
-    .flatMap((row, truth) =>
-      row.map((times, predicted) => ({ truth, predicted, times, share: times ? times / sum(row) : 0 })),
-    )
-    .filter(({ truth, predicted, times }) => truth !== predicted && times > 0)
-    .sort((a, b) => b.times - a.times || b.share - a.share);
+export function confusedPairs(confusion: readonly (readonly number[])[]): ConfusedPair[] {
+  const pairs: ConfusedPair[] = [];
+  for (const [truth, row] of confusion.entries()) {
+    const total = sum(row);
+    // With thousands of classes, nearly all counts are 0.
+    for (let predicted = 0; predicted < row.length; predicted++) {
+      const times = row[predicted];
+      if (times > 0 && predicted !== truth) pairs.push({ truth, predicted, times, share: times / total });
+    }
+  }
+  return pairs.sort((a, b) => b.times - a.times || b.share - a.share);
+}

@@ -13,20 +13,24 @@ const MOST = 2 ** 10;
  * @returns null if there is no such T: all samples are correct (any smaller T is better), or the model is no better than chance
  */
 export function fitTemperature(outcomes: readonly Pick<Outcome, 'label' | 'probabilities'>[]): number | null {
-  const scores = outcomes.map(({ probabilities, label }) => ({
-    z: Float64Array.from(probabilities, (p) => Math.log(Math.max(p, LEAST))),
-    label,
-  }));
+  // Without the greatest, so that no power overflows. It changes neither the slope nor the curvature.
+  const scores = outcomes.map(({ probabilities, label }) => {
+    const z = new Float64Array(probabilities.length);
+    for (let c = 0; c < z.length; c++) z[c] = Math.log(Math.max(probabilities[c], LEAST));
+    let greatest = Number.NEGATIVE_INFINITY;
+    for (const value of z) if (value > greatest) greatest = value;
+    for (let c = 0; c < z.length; c++) z[c] -= greatest;
+    return { z, label };
+  });
   const slopeAt = (beta: number) => {
     let slope = 0;
     let curvature = 0;
     for (const { z, label } of scores) {
-      const greatest = z.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
       let total = 0;
       let first = 0;
       let second = 0;
       for (const value of z) {
-        const p = Math.exp(beta * (value - greatest));
+        const p = Math.exp(beta * value);
         total += p;
         first += p * value;
         second += p * value * value;
@@ -46,9 +50,9 @@ export function fitTemperature(outcomes: readonly Pick<Outcome, 'label' | 'proba
     if (slope < 0) low = beta;
     else high = beta;
     const newton = beta - slope / curvature;
-    const next = newton > low && newton < high ? newton : Math.sqrt(low * high);
-    if (Math.abs(next - beta) <= 1e-12 * beta) break;
-    beta = next;
+    // Before the bounds: at the minimum, the next value can be the bound itself.
+    if (Math.abs(newton - beta) <= 1e-12 * beta) break;
+    beta = newton > low && newton < high ? newton : Math.sqrt(low * high);
   }
   return 1 / beta;
 }

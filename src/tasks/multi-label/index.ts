@@ -2,7 +2,7 @@ import { tensor } from '../../onnx/index.ts';
 import { namedOutputs } from '../classification/index.ts';
 import type { FactsOf } from '../facts.ts';
 import type { LabelsMistake } from '../prediction.ts';
-import type { ReportBlock } from '../report-blocks.ts';
+import { type ReportBlock, weakestFirst } from '../report-blocks.ts';
 import { type Task, targetRows } from '../task.ts';
 import {
   bestThresholds,
@@ -132,7 +132,7 @@ const reportBlocks = (of: MultiLabelEvaluation): ReportBlock[] => [
       { title: 'F1', form: 'score' },
       { title: 'images', form: 'count' },
     ],
-    rows: of.perLabel.map((own) => [
+    rows: weakestFirst(of.perLabel, ({ f1 }) => f1).map((own) => [
       own.label,
       own.averagePrecision,
       own.rocAuc,
