@@ -6,7 +6,7 @@ import { MOST_ROWS, weakestFirst } from '../tasks/index.ts';
 import { countsOf, labelScores } from '../tasks/metrics/index.ts';
 import { assessed } from './assessed.ts';
 import { chosenBy, keptWeights, rowOf, trainedBy } from './federation/words.ts';
-import { count, decimal, duration, percent, plural, score, sum } from './format.ts';
+import { count, decimal, duration, interval, percent, plural, score, sum } from './format.ts';
 import { frontMatter } from './front-matter.ts';
 import { type IntegerKernels, quantizedUse } from './quantized.ts';
 import type { CardRun, ClassifierCard } from './types.ts';
@@ -76,7 +76,7 @@ function classifierFrontMatter({ title, model, after, data }: ClassifierCard, { 
   });
 }
 
-const optional = (value: number | null | undefined, format: (value: number) => string): string =>
+const optional = <T>(value: T | null | undefined, format: (value: T) => string): string =>
   value === null || value === undefined ? '' : format(value);
 
 function scores({ before, after, test, data }: ClassifierCard): string {
@@ -101,12 +101,7 @@ function scores({ before, after, test, data }: ClassifierCard): string {
     ),
     row(
       '95% interval',
-      columns.map(
-        ({ of }) =>
-          assessed(of)
-            ?.intervals.accuracy.map((bound) => percent(bound))
-            .join(' to ') ?? '',
-      ),
+      columns.map(({ of }) => optional(assessed(of)?.intervals.accuracy, (ends) => interval(ends, percent))),
     ),
     row(
       'Balanced accuracy',

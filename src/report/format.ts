@@ -16,6 +16,15 @@ export function points(difference: number): string {
   return Number(value) === 0 ? '±0.0' : difference > 0 ? `+${value}` : value.replace('-', '−');
 }
 
+/** `91.5% to 98.2%`. An interval that rounds to one number gets more digits, such as `99.98% to 100.00%`. */
+export function interval(
+  [low, high]: readonly [low: number, high: number],
+  format: (value: number, digits?: number) => string,
+): string {
+  const texts = [undefined, 2, 3, 4, 5, 6].map((digits) => [low, high].map((end) => format(end, digits)));
+  return (texts.find(([from, to]) => from !== to) ?? texts[0]).join(' to ');
+}
+
 /** `4,652,008` */
 export const count = (value: number): string => (Number.isFinite(value) ? whole.format(value) : NOT_FINITE);
 
@@ -66,7 +75,8 @@ export function duration(seconds: number): string {
 }
 
 /** `0.947`: a score from 0 to 1 that is not a share. */
-export const score = (value: number): string => (Number.isFinite(value) ? value.toFixed(3) : NOT_FINITE);
+export const score = (value: number, digits = 3): string =>
+  Number.isFinite(value) ? value.toFixed(digits) : NOT_FINITE;
 
 /** `24 November 2026, 08:12 UTC` for an ISO 8601 time; other texts stay unchanged. */
 export function date(iso: string): string {
@@ -80,13 +90,14 @@ export function date(iso: string): string {
 export const plural = (number: number, noun: string, many = `${noun}s`): string =>
   `${count(number)} ${number === 1 ? noun : many}`;
 
+/** Formats of numbers. */
+export const FORMATS = { share: percent, score, number: decimal, count, text: String } as const satisfies Readonly<
+  Record<Form, (value: number, digits?: number) => string>
+>;
+
 /** A value of a report block, in the block's format. */
 export const formatted = (value: string | number | null, form: Form): string =>
-  value === null
-    ? '–'
-    : typeof value === 'string'
-      ? value
-      : { share: percent, score, number: decimal, count, text: String }[form](value);
+  value === null ? '–' : typeof value === 'string' ? value : FORMATS[form](value);
 
 /** A value of a task's metric. */
 export const measured = ({ form }: Pick<Metric, 'form'>, value: number): string =>

@@ -1,8 +1,10 @@
 /** The report's charts as separate SVG files, for papers and chats. */
+import { shortened } from '../graphemes.ts';
 import { blocksPlot, confusionPlot, type MatrixPlot } from './charts/confusion.ts';
-import { HEIGHT, type LineChart, linePlot } from './charts/line.ts';
+import { HEIGHT, type LineChart, lineAxis, linePlot } from './charts/line.ts';
 import { curvePlot, PLANE_HEIGHT, PLANE_WIDTH, reliabilityPlot } from './charts/plane.ts';
 import { CHART_STYLE } from './charts/style.ts';
+import { textWidth } from './charts/text.ts';
 import { type ColourName, LIGHT } from './colours.ts';
 import type { Curve } from './curves.ts';
 import { decimal, percent, score } from './format.ts';
@@ -35,7 +37,9 @@ interface Drawing {
 }
 
 function drawing({ title, legend, width, height, content }: Drawing): string {
-  const [w, h] = [width + 2 * MARGIN, height + HEAD + legend.length * LEGEND + 2 * MARGIN];
+  const texts = [textWidth(title, 16) + 8, ...legend.map(({ text }) => 40 + textWidth(text, 13))];
+  const w = Math.ceil(Math.max(width, ...texts)) + 2 * MARGIN;
+  const h = height + HEAD + legend.length * LEGEND + 2 * MARGIN;
   return html`<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${h}" viewBox="0 0 ${w} ${h}" font-family="system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', 'DejaVu Sans', sans-serif" color="${LIGHT.ink}">
 <style>${STYLE} .reading, .catch { display: none; }</style>
 <rect width="${w}" height="${h}" fill="${LIGHT.paper}"/>
@@ -50,17 +54,22 @@ ${legend.map(({ text, look }, i) => {
 }
 
 const WIDE = 720;
+/** Maximum length of a name in a legend, in characters. */
+const LONGEST = 60;
 
-const lines = (chart: LineChart): Plot => ({
-  name: chart.title.toLowerCase().replace(/\W+/g, '-'),
-  svg: drawing({
-    title: chart.title,
-    legend: chart.series.map(({ name, look }) => ({ text: name, look })),
-    width: WIDE,
-    height: HEIGHT,
-    content: linePlot(chart),
-  }),
-});
+function lines(chart: LineChart): Plot {
+  const axis = lineAxis(chart);
+  return {
+    name: chart.title.toLowerCase().replace(/\W+/g, '-'),
+    svg: drawing({
+      title: `${chart.title}${chart.scale.log ? ' (log scale)' : ''}`,
+      legend: chart.series.map(({ name, look }) => ({ text: name, look })),
+      width: WIDE,
+      height: HEIGHT,
+      content: html`${axis.svg}<svg x="${axis.width}" width="${WIDE - axis.width}" height="${HEIGHT}" overflow="visible">${linePlot(chart)}</svg>`,
+    }),
+  };
+}
 
 const squares = (name: string, title: string, content: Html, legend: Drawing['legend'] = []): Plot => ({
   name,
@@ -72,7 +81,7 @@ const matrix = (name: string, title: string, plot: MatrixPlot | undefined): Plot
 
 const areas = (curves: readonly Curve[]): Drawing['legend'] =>
   curves.map(({ name, area, mean }, i) => ({
-    text: `${name} ${score(area)}`,
+    text: `${shortened(name, LONGEST)} ${score(area)}`,
     look: mean ? 'mean' : `c${i - (curves[0].mean ? 1 : 0)}`,
   }));
 

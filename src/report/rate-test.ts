@@ -27,10 +27,11 @@ const STYLE = html`
 .test g:not(.steep) text.pick { fill: var(--soft); font-weight: 400; }`;
 
 const WIDTH = 900;
-const HEIGHT = 420;
-const LEFT = 64;
-const BOTTOM = 372;
-const TOP = 20;
+const HEIGHT = 460;
+const LEFT = 72;
+const BOTTOM = 412;
+/** Below the names of the rules, so that they cover no points. */
+const TOP = 68;
 
 /** Most recommended first. */
 const RULES = [
@@ -54,7 +55,7 @@ export function renderRateTest({ model, data, points, suggestions, suggestion }:
       ? html`<p>Cannot suggest a rate: the loss never fell by more than its noise.</p>`
       : html`<p class="lede">Train with <strong>--lr ${decimal(suggestion)}</strong>: the loss falls fastest at this rate.</p>`;
   const marks = RULES.flatMap(({ rule, says }, i) =>
-    suggestions ? [{ rule, says, lr: suggestions[rule], at: TOP + 14 + 18 * i }] : [],
+    suggestions ? [{ rule, says, lr: suggestions[rule], at: 14 + 18 * i }] : [],
   );
   return standAlonePage(
     { title: 'Learning rates', style: STYLE },
@@ -66,7 +67,7 @@ ${upwards.ticks.map((tick) => html`<line x1="${LEFT}" x2="${WIDTH - 16}" y1="${y
 ${across.ticks.map((tick) => html`<text x="${x(tick)}" y="${BOTTOM + 24}" text-anchor="middle">${decimal(tick)}</text>`)}
 <path class="raw" d="${line('loss')}"/>
 <path d="${line('smoothed')}"/>
-${marks.map(({ rule, lr, at }) => html`<g class="${rule}"><line class="pick" x1="${x(lr)}" x2="${x(lr)}" y1="${TOP}" y2="${BOTTOM}"/><text class="pick" x="${x(lr) + 6}" y="${at}">${rule} ${decimal(lr)}</text></g>`)}
+${marks.map(({ rule, lr, at }) => html`<g class="${rule}"><line class="pick" x1="${x(lr)}" x2="${x(lr)}" y1="${at - 10}" y2="${BOTTOM}"/><text class="pick" x="${x(lr) + (x(lr) > WIDTH / 2 ? -6 : 6)}" y="${at}" text-anchor="${x(lr) > WIDTH / 2 ? 'end' : 'start'}">${rule} ${decimal(lr)}</text></g>`)}
 </svg>
 ${
   marks.length > 0 &&

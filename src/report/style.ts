@@ -35,7 +35,8 @@ pre code { font-size: 1em; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(46%, 10.5rem), 1fr)); gap: 1.4rem 1.6rem; margin: 2.2rem 0 2.6rem; }
 .figures dt { color: var(--soft); font-size: .86rem; }
 .figures dd { margin: 0; }
-.figures b { display: block; font-size: clamp(1.65rem, 1.35rem + 1.1vw, 2.2rem); line-height: 1.2; font-weight: 560; letter-spacing: -.035em; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.figures b { display: block; font-size: clamp(1.65rem, 1.35rem + 1.1vw, 2.2rem); line-height: 1.2; font-weight: 560; letter-spacing: -.035em; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+.figures b.long { font-size: 1.3rem; }
 .figures div:first-child b { color: var(--warm); }
 .figures span { color: var(--soft); font-size: .86rem; }
 

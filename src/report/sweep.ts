@@ -1,5 +1,7 @@
+import { shortened } from '../graphemes.ts';
 import type { Metric } from '../tasks/index.ts';
 import { linearScale, logScale } from './charts/scale.ts';
+import { textWidth } from './charts/text.ts';
 import { csvOf } from './csv.ts';
 import { decimal, duration, measured, plural, shown } from './format.ts';
 import { type Html, html, link } from './markup.ts';
@@ -13,6 +15,8 @@ export interface SweepTable {
   readonly metric: Metric | null;
   /** Names of the settings in the search space. */
   readonly settings: readonly string[];
+  /** Settings that the user asked to draw on a logarithmic or a linear scale. Others are lists. */
+  readonly scales: Readonly<Record<string, 'linear' | 'log'>>;
   readonly rows: readonly SweepRow[];
 }
 
@@ -30,43 +34,52 @@ export interface SweepRow {
   readonly message?: string;
 }
 
+const WIDTH = 300;
+const HEIGHT = 190;
+const [RIGHT, TOP, BOTTOM] = [288, 12, 160];
+const FONT = 11;
 const STYLE = html`
 .scatters { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1.5rem; margin: 2rem 0; }
-.scatter { width: 100%; height: auto; font-size: 11px; fill: var(--soft); }
+.scatter { width: 100%; height: auto; font-size: ${FONT}px; fill: var(--soft); }
 .scatter line { stroke: var(--line); }
 .scatter circle { fill: var(--cold-fill); fill-opacity: .75; }
 .scatter circle.finished { fill: var(--warm-fill); }
 .scatters figcaption { text-align: center; }`;
 
-const WIDTH = 300;
-const HEIGHT = 190;
-const [LEFT, RIGHT, TOP, BOTTOM] = [48, 288, 12, 160];
-/** Numbers that span more than this factor have a logarithmic axis. */
+/** Listed numbers that span more than this factor have a logarithmic axis. */
 const WIDE = 20;
 
 /** The metric over the values of one setting, one point per trial. */
-function scatter(name: string, { rows, metric }: SweepTable): Html {
+function scatter(name: string, { rows, metric, scales }: SweepTable): Html {
   const known = rows.filter((row) => row.metric !== null);
   if (!metric || known.length < 2) return html``;
   const values = known.map((row) => row.values[name]);
   const numbers = values.filter((value) => typeof value === 'number');
   const numeric = numbers.length === values.length;
   const names = [...new Set(values.map(shown))];
-  const wide = numeric && Math.min(...numbers) > 0 && Math.max(...numbers) > WIDE * Math.min(...numbers);
-  const axis = wide ? logScale(numbers) : linearScale(numbers);
+  const positive = numeric && Math.min(...numbers) > 0;
+  const wide = positive && Math.max(...numbers) > WIDE * Math.min(...numbers);
+  const log = positive && (scales[name] === 'log' || (scales[name] === undefined && wide));
+  const axis = log ? logScale(numbers) : linearScale(numbers);
   const place = (value: unknown) =>
     numeric ? axis.place(value as number) : (names.indexOf(shown(value)) + 0.5) / names.length;
-  const x = (share: number) => Number((LEFT + share * (RIGHT - LEFT)).toFixed(1));
   const upwards = linearScale(known.map((row) => row.metric as number));
+  const left = Math.ceil(12 + Math.max(...upwards.ticks.map((tick) => textWidth(measured(metric, tick), FONT))));
+  const x = (share: number) => Number((left + share * (RIGHT - left)).toFixed(1));
+  // Each name has its part of the axis; the whole one is in its tooltip.
+  const letters = Math.max(1, Math.floor((RIGHT - left) / names.length / (0.7 * FONT)));
   const y = (value: number) => Number((BOTTOM - upwards.place(value) * (BOTTOM - TOP)).toFixed(1));
   const ticks = numeric
-    ? [axis.low, axis.high].map((tick) => ({ at: x(axis.place(tick)), text: decimal(tick) }))
-    : names.map((text, i) => ({ at: x((i + 0.5) / names.length), text }));
+    ? [
+        { at: left, anchor: 'start', text: decimal(axis.low) },
+        { at: RIGHT, anchor: 'end', text: decimal(axis.high) },
+      ]
+    : names.map((text, i) => ({ at: x((i + 0.5) / names.length), anchor: 'middle', text }));
   return html`<figure><svg class="scatter" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${metric.title} over ${name}">
-${upwards.ticks.map((tick) => html`<line x1="${LEFT}" x2="${RIGHT}" y1="${y(tick)}" y2="${y(tick)}"/><text x="${LEFT - 6}" y="${y(tick) + 4}" text-anchor="end">${measured(metric, tick)}</text>`)}
-${ticks.map(({ at, text }) => html`<text x="${at}" y="${BOTTOM + 18}" text-anchor="middle">${text}</text>`)}
+${upwards.ticks.map((tick) => html`<line x1="${left}" x2="${RIGHT}" y1="${y(tick)}" y2="${y(tick)}"/><text x="${left - 6}" y="${y(tick) + 4}" text-anchor="end">${measured(metric, tick)}</text>`)}
+${ticks.map(({ at, anchor, text }) => html`<text x="${at}" y="${BOTTOM + 18}" text-anchor="${anchor}">${numeric ? text : shortened(text, letters)}<title>${text}</title></text>`)}
 ${known.map((row) => html`<circle class="${row.status}" cx="${x(place(row.values[name]))}" cy="${y(row.metric as number)}" r="4.5"><title>trial ${row.number}: ${measured(metric, row.metric as number)}</title></circle>`)}
-</svg><figcaption><code>${name}</code></figcaption></figure>`;
+</svg><figcaption><code>${name}</code>${log && html` <small>log scale</small>`}</figcaption></figure>`;
 }
 
 function tableRow(row: SweepRow, { settings, metric }: SweepTable): Html {

@@ -88,6 +88,16 @@ describe('lineChart', () => {
     expect(find(root, hasClass('best'))[0].attributes.cx).toBe('70%');
   });
 
+  it('has its axis next to the curves, where it covers none', () => {
+    const axis = find(root, hasClass('axis'))[0];
+    expect(find(axis, named('text')).map(text)).toEqual([...chart.scale.ticks.map(String), 'epoch']);
+    const within = find(find(root, ({ attributes }) => attributes.role === 'img')[0], named('text')).map(text);
+    expect(within.filter((label) => label === '0.5')).toEqual([]);
+    const longest = { ...chart, format: () => '−1.23e-10 units' };
+    const width = Number(find(read(lineChart(longest)), hasClass('axis'))[0].attributes.width);
+    expect(width).toBeGreaterThan(textWidth('−1.23e-10 units', 12));
+  });
+
   it('draws a curve through them, with a gap for a missing value', () => {
     expect(find(root, named('path'))[0].attributes.d).toBe(
       `M10 ${height(0.2)}L30 ${height(0.5)}M70 ${height(0.9)}L90 ${height(0.75)}`,

@@ -1,13 +1,15 @@
 import { parse as parseCsv } from 'csv-parse/sync';
 import { describe, expect, it, test } from 'vitest';
 import { crc32c } from '../../src/report/crc32c.ts';
-import { compact, count, date, decimal, duration, percent, points } from '../../src/report/format.ts';
+import { compact, count, date, decimal, duration, interval, percent, points, score } from '../../src/report/format.ts';
 import {
   csvHeader,
   csvRow,
   epochScalars,
   eventFileHeader,
   jsonLine,
+  renderSweep,
+  type SweepTable,
   scalarEvents,
   sweepCsv,
 } from '../../src/report/index.ts';
@@ -73,8 +75,41 @@ test('sweep.csv escapes names and values of any kind', () => {
     seconds: 2,
     paths: ['p'],
   };
-  const written = sweepCsv({ model: 'm', data: 'd', metric: null, settings: names, rows: [row] });
+  const written = sweepCsv({ model: 'm', data: 'd', metric: null, settings: names, scales: {}, rows: [row] });
   expect(parseCsv(written, { columns: true, record_delimiter: '\n' })).toEqual([expect.objectContaining(values)]);
+});
+
+describe('the charts of a sweep', () => {
+  const metric = { key: 'accuracy', title: 'accuracy', better: 'higher', form: 'share' } as const;
+  const page = (values: unknown[], scales: SweepTable['scales'] = {}) =>
+    renderSweep({
+      ...{ model: 'm', data: 'd', metric, settings: ['lr'], scales },
+      rows: values.map((lr, i) => ({
+        ...{ rank: i + 1, number: i + 1, values: { lr }, status: 'finished', epochs: 1, metric: 0.5 + i / 100 },
+        ...{ std: null, seconds: 1, paths: ['p'] },
+      })),
+    });
+
+  test('are logarithmic on request, and for lists that span powers of ten', () => {
+    expect(page([2e-3, 4e-3], { lr: 'log' })).toContain('log scale');
+    expect(page([1e-4, 1e-2], { lr: 'linear' })).not.toContain('log scale');
+    expect(page([1e-4, 1e-2])).toContain('log scale');
+    expect(page([2e-3, 4e-3])).not.toContain('log scale');
+  });
+
+  test('shorten names that do not fit, and keep them whole in a tooltip', () => {
+    const names = Array.from({ length: 8 }, (_, i) => `a schedule with a long name ${i}`);
+    const labels = [...page(names).matchAll(/text-anchor="middle">([^<]*)<title>([^<]*)</g)];
+    expect(labels.map(([, , whole]) => whole)).toEqual(names);
+    expect(Math.max(...labels.map(([, short]) => short.length))).toBeLessThan(8);
+  });
+});
+
+test('an interval has as many digits as it needs', () => {
+  expect(interval([0.915, 0.982], percent)).toBe('91.5% to 98.2%');
+  expect(interval([0.99987, 1], percent)).toBe('99.99% to 100.00%');
+  expect(interval([0.99987, 1], score)).toBe('0.9999 to 1.0000');
+  expect(interval([1, 1], score)).toBe('1.000 to 1.000');
 });
 
 describe('crc32c', () => {

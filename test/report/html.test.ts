@@ -211,6 +211,13 @@ describe('renderReport', () => {
   });
 });
 
+it('a long value of a figure gets a smaller font', () => {
+  const long = (seconds: number) =>
+    find(find(page({ ...fixture(), seconds }), hasClass('figures'))[0], hasClass('long'));
+  expect(long(12)).toEqual([]);
+  expect(long(1_000_000).map(text)).toEqual(['277\u00a0h\u00a046\u00a0min']);
+});
+
 describe('gains', () => {
   it('compares each stage with the best one before', () => {
     const { plan, ...data } = fixture();

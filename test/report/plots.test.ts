@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { drawPng } from '../../src/data/node/index.ts';
+import { textWidth } from '../../src/report/charts/text.ts';
 import { reportPlots } from '../../src/report/index.ts';
 import { fixture } from './fixture.ts';
 import { find, parse } from './wellformed.ts';
@@ -15,6 +16,13 @@ it('include all charts', () => {
   const data = fixture();
   const none = reportPlots({ ...data, rows: [], curves: undefined, calibration: null });
   expect(none.map(({ name }) => name)).toEqual(['confusion']);
+});
+
+it('are wide enough for their titles and legends', () => {
+  const name = 'the name of a class that is longer than the chart is wide';
+  const roc = reportPlots(fixture(['ant', name])).find((plot) => plot.name === 'roc')!;
+  const width = Number(/width="([\d.]+)"/.exec(roc.svg)![1]);
+  expect(width).toBeGreaterThan(60 + textWidth(`${name} 1.000`, 13));
 });
 
 describe.each(plots)('$name', ({ svg }) => {

@@ -32,6 +32,46 @@ describe('an evaluation in JSON', () => {
   });
 });
 
+describe('intervals without a mistake', () => {
+  /** Everything correct. */
+  const perfect = (classes: number, each: number) =>
+    Array.from({ length: classes * each }, (_, i) => certain(i % classes, i % classes, classes));
+  const intervalsOf = (classes: number, each: number) =>
+    assess(
+      perfect(classes, each),
+      Array.from({ length: classes }, (_, i) => `${i}`),
+      0,
+      0,
+    ).intervals;
+
+  it.each([
+    [2, 2],
+    [4, 10],
+    [50, 1],
+    [50, 4],
+  ])('of %i classes with %i images end at 1 and have a width', (classes, each) => {
+    const { accuracy, balancedAccuracy, f1, matthews } = intervalsOf(classes, each);
+    for (const [low, high] of [accuracy, balancedAccuracy, f1, matthews]) {
+      expect(high).toBe(1);
+      expect(low).toBeLessThan(1 - 1e-3);
+    }
+    expect(balancedAccuracy).toEqual(accuracy);
+    expect(matthews[0]).toBeCloseTo(1 - ((1 - accuracy[0]) * classes) / (classes - 1), 12);
+  });
+
+  it('are narrower with more images', () => {
+    expect(intervalsOf(4, 100).f1[0]).toBeGreaterThan(intervalsOf(4, 10).f1[0]);
+  });
+});
+
+it('the interval of the mean F1 contains it, although resamples lack classes', () => {
+  const classes = Array.from({ length: 60 }, (_, i) => `${i}`);
+  const outcomes = classes.map((_, label) => certain(label, label < 6 ? label + 1 : label, 60));
+  const { f1, intervals } = assess(outcomes, classes, 0, 0);
+  expect(intervals.f1[0]).toBeLessThan(f1);
+  expect(intervals.f1[1]).toBeGreaterThan(f1);
+});
+
 describe('evaluation', () => {
   // truth a: 3 as a, 1 as b; truth b: 1 as a, 2 as b, 1 as c; truth c: 2 as c
   const predictions = [

@@ -12,7 +12,7 @@ export const command = defineCommand({
   name: 'train',
   summary: 'fine-tune a model on your images, with evaluation, export and report',
   description:
-    'The data is a folder with one folder per class, optionally inside train, val and test folders, or a CSV or JSON lines file with file_name and label. Thaw writes everything into the run directory. Ctrl-C saves the run; thaw resume continues it.',
+    'The data is a folder with one folder per class, optionally inside train, val and test folders, or a CSV or JSON lines file with file_name and label. Thaw writes everything into the run directory: report.html, model/, plots/, checkpoints/, artifacts/, config.yaml, record.json, metrics.jsonl, results.csv, TensorBoard events, train_batch0.jpg and val_batch0.jpg. Ctrl-C saves the run; thaw resume continues it.',
   positionals: [MODEL_ARGUMENT, { name: 'data', description: 'labelled images', inConfig: true }],
   flags: {
     out: { kind: 'text', value: 'DIR', description: 'the run directory', default: 'runs/NAME-1', heading: 'Training' },

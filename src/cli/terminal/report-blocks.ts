@@ -1,4 +1,4 @@
-import { count, formatted } from '../../report/format.ts';
+import { count, FORMATS, formatted, interval } from '../../report/format.ts';
 import { type Figures, MOST_ROWS, type ReportBlock, type Table } from '../../tasks/index.ts';
 import { tableLines } from './table.ts';
 
@@ -15,9 +15,9 @@ export const exhibitLines = (reportBlocks: readonly ReportBlock[], width: number
 
 const figureLine = ({ items }: Figures): string =>
   items
-    .map(({ title, value, form, interval }) => {
-      const [low, high] = (interval ?? []).map((end) => formatted(end, form));
-      return `${title} ${formatted(value, form)}${interval ? ` (95% interval ${low} to ${high})` : ''}`;
+    .map(({ title, value, form, interval: ends }) => {
+      const range = ends ? ` (95% interval ${interval(ends, FORMATS[form])})` : '';
+      return `${title} ${formatted(value, form)}${range}`;
     })
     .join('   ');
 

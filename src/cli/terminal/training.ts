@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Noun } from '../../data/index.ts';
 import type { JobEvent, TrainingResult } from '../../node/commands/index.ts';
 import { quoted } from '../../node/commands/paths.ts';
@@ -327,6 +329,8 @@ export class TrainingDisplay {
     this.fact('report', report ?? 'not written, see the note above');
     this.fact('model', `${model} (folder for transformers.js)`);
     this.fact('onnx', `${model}/onnx/model.onnx (file for any ONNX runtime)`);
+    const also = OUTPUTS.filter((name) => existsSync(join(run, name)));
+    if (also.length) this.fact('also', also.join(', '));
     this.terminal.print();
     this.terminal.print(c.bold('Next'));
     const steps = nextSteps(outcome, this.noun);
@@ -340,6 +344,9 @@ export class TrainingDisplay {
     }
   }
 }
+
+/** Files of a run that users look at, next to the report and the model. */
+const OUTPUTS = ['train_batch0.jpg', 'val_batch0.jpg', 'record.json', 'plots'] as const;
 
 /** Command that opens a page in the browser. */
 const OPEN = { darwin: 'open', win32: 'start' }[process.platform as string] ?? 'xdg-open';

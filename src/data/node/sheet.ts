@@ -8,6 +8,9 @@ import { openPixels } from './decode.ts';
 export interface Tile {
   readonly pixels: Pixels;
   readonly caption: string;
+  /** A second line, and whether it is a mistake. */
+  readonly note?: string;
+  readonly wrong?: boolean;
 }
 
 /** Maximum and minimum length of a tile's longer side. Larger images are shrunk; small ones are enlarged by a whole factor. */
@@ -16,6 +19,8 @@ const LEAST = 96;
 const GAP = 8;
 const TEXT = 13;
 const LINE = 22;
+/** Minimum width of a column, so that captions of small images are readable. */
+const COLUMN = 140;
 
 /**
  * Tiles in rows, on white.
@@ -33,11 +38,13 @@ export async function contactSheet(
   const factor = longer > most ? most / longer : Math.max(1, Math.floor(LEAST / longer));
   const [width, height] = [Math.round(pixels.width * factor), Math.round(pixels.height * factor)];
   const rows = Math.ceil(tiles.length / columns);
-  const across = columns * (width + GAP) + GAP;
-  const down = rows * (height + LINE) + GAP;
+  const column = Math.max(width, COLUMN);
+  const line = tiles.some(({ note }) => note !== undefined) ? 2 * LINE - 4 : LINE;
+  const across = columns * (column + GAP) + GAP;
+  const down = rows * (height + line) + GAP;
   const place = (i: number) => ({
-    left: GAP + (i % columns) * (width + GAP),
-    top: GAP + Math.floor(i / columns) * (height + LINE),
+    left: GAP + (i % columns) * (column + GAP),
+    top: GAP + Math.floor(i / columns) * (height + line),
   });
   const images = tiles.map(async ({ pixels }, i): Promise<OverlayOptions> => {
     const resized = openPixels(pixels).resize(width, height, {
@@ -46,11 +53,12 @@ export async function contactSheet(
     });
     return { input: await resized.png({ compressionLevel: 1 }).toBuffer(), ...place(i) };
   });
-  const characters = Math.max(3, Math.floor(width / (TEXT * 0.56)));
-  const captions = tiles.map(({ caption }, i) => {
+  const characters = Math.max(3, Math.floor(column / (TEXT * 0.56)));
+  const captions = tiles.map(({ caption, note = '', wrong }, i) => {
     const { left, top } = place(i);
-    const text = shortened(caption, characters);
-    return `<text x="${left}" y="${top + height + TEXT + 1}">${escapeMarkup(text)}</text>`;
+    const text = (of: string) => escapeMarkup(shortened(of, characters));
+    const y = top + height + TEXT + 1;
+    return `<text x="${left}" y="${y}">${text(caption)}</text><text x="${left}" y="${y + LINE - 4}" fill="${wrong ? '#c9301f' : '#1f6f3a'}">${text(note)}</text>`;
   });
   const words = `<svg xmlns="http://www.w3.org/2000/svg" width="${across}" height="${down}" font-family="sans-serif" font-size="${TEXT}" fill="#222">${captions.join('')}</svg>`;
   const white = sharp({ create: { width: across, height: down, channels: 3, background: '#fff' } });

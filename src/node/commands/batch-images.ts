@@ -1,6 +1,9 @@
-import { type Batch, type BatchSource, type Preprocessing, readPixels } from '../../data/index.ts';
+import { type Batch, type BatchSource, type Dataset, type Preprocessing, readPixels } from '../../data/index.ts';
 import { contactSheet, type Tile } from '../../data/node/index.ts';
+import { percent } from '../../report/format.ts';
+import type { Task, TaskOutcome } from '../../tasks/index.ts';
 import type { RunWriter } from '../run/index.ts';
+import { plainSource } from './inputs.ts';
 
 /** Maximum images on one sheet. */
 const MOST = 16;
@@ -9,7 +12,7 @@ const SIDE = 160;
 
 /**
  * Writes `train_batch0.jpg` and `val_batch0.jpg`: the first batches with their labels. The images are drawn from the values that the
- * network gets.
+ * network gets. At the end of the run, `writePredictedImages` replaces the second file.
  */
 export async function writeBatchImages(
   run: Pick<RunWriter, 'writeFile'>,
@@ -22,12 +25,50 @@ export async function writeBatchImages(
 ): Promise<void> {
   for (const [name, source] of Object.entries(sources)) {
     for await (const batch of source.batches({ epoch: 0, view: 0, batchSize })) {
-      const tiles = tilesOf(batch, preprocessing, classes).slice(0, MOST);
-      const sheet = await contactSheet(tiles, COLUMNS, SIDE);
-      await run.writeFile(`${name}_batch0.jpg`, await sheet.jpeg({ quality: 88 }).toBuffer());
+      await writeSheet(run, name, tilesOf(batch, preprocessing, classes).slice(0, MOST));
       break;
     }
   }
+}
+
+/**
+ * Writes `val_batch0.jpg` with the predictions of the finished model below the labels, for images from the whole validation set. Vectors
+ * cannot be compared with labels, so an embedding keeps the labels only.
+ */
+export async function writePredictedImages(
+  run: Pick<RunWriter, 'writeFile'>,
+  { val, classes }: Pick<Dataset, 'val' | 'classes'>,
+  preprocessing: Preprocessing,
+  { task, predictions }: { readonly task: Task; readonly predictions: readonly TaskOutcome[] },
+): Promise<void> {
+  if (predictions.length === 0 || task.facts.task === 'embedding') return;
+  const number = Math.min(MOST, predictions.length);
+  const chosen = Array.from({ length: number }, (_, i) => predictions[Math.floor((i * predictions.length) / number)]);
+  const source = plainSource(
+    chosen.map(({ index }) => val[index]),
+    preprocessing,
+  );
+  const tiles: Tile[] = [];
+  for await (const batch of source.batches({ epoch: 0, view: 0, batchSize: number })) {
+    for (const [i, tile] of tilesOf(batch, preprocessing, classes).entries()) {
+      const [value, probability] = task.words(chosen[batch.indices[i]]);
+      const wrong = task.mistakes !== undefined && value !== (tile.caption || NONE);
+      tiles.push({
+        ...tile,
+        note: `→ ${value}${probability === undefined ? '' : ` ${percent(probability, 0)}`}`,
+        wrong,
+      });
+    }
+  }
+  if (tiles.length) await writeSheet(run, 'val', tiles);
+}
+
+/** The prediction without any label. */
+const NONE = '(none)';
+
+async function writeSheet(run: Pick<RunWriter, 'writeFile'>, name: string, tiles: readonly Tile[]): Promise<void> {
+  const sheet = await contactSheet(tiles, COLUMNS, SIDE);
+  await run.writeFile(`${name}_batch0.jpg`, await sheet.jpeg({ quality: 88 }).toBuffer());
 }
 
 /** The images of a batch without cached features. */

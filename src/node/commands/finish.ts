@@ -18,6 +18,7 @@ import {
 } from '../../session/index.ts';
 import type {
   EpochEvaluation,
+  Evaluated,
   TaskEvaluation,
   TaskFacts,
   TaskName,
@@ -26,6 +27,7 @@ import type {
 } from '../../tasks/index.ts';
 import { averagedState, type Checkpoint, checkCheckpoint, type StopReason, stagesOf } from '../../training/index.ts';
 import { REPORT_FILE } from '../run/index.ts';
+import { writePredictedImages } from './batch-images.ts';
 import type { JobHooks } from './events.ts';
 import { quoted, shownPath } from './paths.ts';
 import { type RunRecord, saveRecord } from './record.ts';
@@ -125,7 +127,7 @@ export async function finishRun({ session, ...given }: TrainingJob, hooks: JobHo
   if (hooks.signal?.aborted) return interrupted();
 
   hooks.onEvent?.({ type: 'phase', phase: 'reporting' });
-  const reported = await writeReport(job, described, hooks);
+  const reported = await writeReport(job, described, measured, hooks);
   const complete = { ...record, seconds: secondsSoFar(), task: measured.task.facts };
   await saveRecord(run, complete);
   const facts = factsOf(path, complete, last);
@@ -160,8 +162,14 @@ const UNMEASURED =
   'Thaw cannot read any validation sample now. The model is finished; its scores are those from training';
 
 /** Writes the charts first, so that a run with `report.html` has its whole report. @returns whether the report was written */
-async function writeReport({ run }: FinishedTraining, described: RunDescription, { onEvent }: JobHooks) {
+async function writeReport(
+  { run, dataset, about }: FinishedTraining,
+  described: RunDescription,
+  measured: Pick<Measured<TaskOutcome, Evaluated>, 'task' | 'predictions'>,
+  { onEvent }: JobHooks,
+) {
   try {
+    if (!isText(about.preprocessing)) await writePredictedImages(run, dataset, about.preprocessing, measured);
     const { html, plots } = await described.report();
     for (const { name, svg } of plots) await run.writeFile(`plots/${name}.png`, await drawPng(svg));
     await run.writeFile(REPORT_FILE, html);

@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path';
+import { basename, isAbsolute, join } from 'node:path';
 import { stringify } from 'yaml';
 import { type Dataset, labelCounts, type Noun } from '../../data/index.ts';
 import { datasetSummary } from '../../data/node/index.ts';
@@ -160,9 +160,24 @@ export const commandsFor = (
   { does: `Evaluate the model on other ${noun}s`, command: `thaw eval ${quoted(path)} ${EXAMPLES[noun].many}` },
   {
     does: 'Use the model in JavaScript',
-    command: `import { pipeline } from '@huggingface/transformers';\nconst classify = await pipeline('${EXAMPLES[noun].pipeline}', ${JSON.stringify(`${path}/model`)});`,
+    command: snippet(noun, `${isAbsolute(path) ? path : `./${path}`}/model`),
+  },
+  {
+    does: 'Use the model in a page, with its folder next to the page',
+    command: snippet(noun, './model', [
+      "env.allowLocalModels = true; // loads './model' from the page's own server",
+      'env.allowRemoteModels = false;',
+    ]),
   },
 ];
+
+/** A path without `./` can be a name on the Hugging Face hub. */
+const snippet = (noun: Noun, path: string, settings: readonly string[] = []): string =>
+  [
+    `import { ${settings.length ? 'env, ' : ''}pipeline } from '@huggingface/transformers';`,
+    ...settings,
+    `const classify = await pipeline('${EXAMPLES[noun].pipeline}', ${JSON.stringify(path)});`,
+  ].join('\n');
 
 /** Learning-rate factors other than 1, by trained layer group of a stage. */
 function multipliersOf({ anatomy, config }: FinishedTraining, { stage, groups }: StageInfo, { progress }: Checkpoint) {

@@ -5,6 +5,7 @@
 import { NOT_FINITE } from '../format.ts';
 import { type Html, html } from '../markup.ts';
 import type { Scale } from './scale.ts';
+import { textWidth } from './text.ts';
 
 export interface Series {
   readonly name: string;
@@ -126,7 +127,18 @@ export const lineChart = (chart: LineChart): Html =>
   html`<figure class="chart">
 <figcaption><span><strong>${chart.title}</strong>${chart.scale.log && html` <small>log scale</small>`}</span>
 <span class="legend">${legend(chart).map(({ name, look }) => html`<span class="${look}"><i></i>${name}</span>`)}</span></figcaption>
-${linePlot(chart)}</figure>`;
+<div class="plotted">${lineAxis(chart).svg}${linePlot(chart)}</div></figure>`;
+
+/** The names of the axis, left of the chart so that they cover no points. */
+export function lineAxis({ scale, format, tick = format, unit = 'epoch' }: LineChart): { svg: Html; width: number } {
+  const texts = scale.ticks.map(tick);
+  const width = Math.ceil(8 + Math.max(...[...texts, unit].map((text) => textWidth(text, 12))));
+  const svg = html`<svg class="plot axis" width="${width}" height="${HEIGHT}" aria-hidden="true">
+${scale.ticks.map((value, i) => html`<text class="end" x="${width - 6}" y="${down(value, scale) + 4}">${texts[i]}</text>`)}
+<text class="end" x="${width - 6}" y="${BOTTOM + 17}">${unit}</text>
+</svg>`;
+  return { svg, width };
+}
 
 /** Each look appears once in the legend. */
 const legend = ({ series }: LineChart): readonly Pick<Series, 'name' | 'look'>[] =>
@@ -134,9 +146,9 @@ const legend = ({ series }: LineChart): readonly Pick<Series, 'name' | 'look'>[]
     ? [{ name: 'each', look: 'faint' }, ...series.filter(({ look }) => look !== 'faint')]
     : series;
 
-/** The chart without title and legend. */
+/** The chart without title, legend and axis. */
 export function linePlot(chart: LineChart): Html {
-  const { title, description, epochs, series, bands, scale, format } = chart;
+  const { title, description, epochs, series, bands, scale } = chart;
   const n = epochs.length;
   const done = Math.max(...series.map(({ values }) => values.length));
   return html`<svg class="plot" width="100%" height="${HEIGHT}" role="img" aria-label="${title}: ${description}">
@@ -153,7 +165,6 @@ ${scale.ticks.map((tick) => html`<line class="grid" x1="0" x2="100%" y1="${down(
 ${series.map((line) => html`<path class="curve ${line.look}" d="${curve(line, n, scale, chart.steps ?? false)}"/>`)}
 </svg>
 ${chart.steps ? '' : series.map((line) => dots(line, chart))}
-${scale.ticks.map((tick) => html`<text class="tick" x="4" y="${down(tick, scale) - 4}">${(chart.tick ?? format)(tick)}</text>`)}
 ${labelled(n).map((i) => html`<text class="tick middle" x="${across(i, n)}%" y="${BOTTOM + 17}">${epochs[i]}</text>`)}
 ${epochs.slice(0, done).map((_, i) => reading(chart, i))}
 </svg>`;

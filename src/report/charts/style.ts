@@ -2,7 +2,10 @@ import { html } from '../markup.ts';
 
 /** Style of curves and of the confusion matrix. Colours come from the page: `--paper`, `--ink`, `--water`, `--warm`, … */
 export const CHART_STYLE = html`.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); gap: 2.4rem 2.4rem; }
+.plotted { display: flex; }
+.plotted .plot:not(.axis) { flex: 1; min-width: 0; }
 .plot { display: block; overflow: visible; }
+.plot.axis { flex: none; }
 .plot text { font-size: 12px; fill: var(--soft); font-variant-numeric: tabular-nums; }
 .plot .tick, .plot .gone { paint-order: stroke; stroke: var(--paper); stroke-width: 3px; stroke-linejoin: round; }
 .plot .middle { text-anchor: middle; stroke: none; }
@@ -32,8 +35,6 @@ export const CHART_STYLE = html`.charts { display: grid; grid-template-columns: 
 .reading line { stroke: var(--soft); stroke-dasharray: 2 3; }
 .reading .paper { fill: var(--raised); stroke: var(--line); }
 .plot .reading text { fill: var(--ink); }
-
-
 .plot .end { text-anchor: end; }
 .timeline { margin-bottom: 1.2rem; }
 .plane { display: block; max-width: 100%; height: auto; }

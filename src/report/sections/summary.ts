@@ -3,7 +3,7 @@ import { countsOf, labelScores } from '../../tasks/metrics/index.ts';
 import { assessed } from '../assessed.ts';
 import { thawChart } from '../charts/thaw.ts';
 import { clientsText, rowOf } from '../federation/words.ts';
-import { count, date, decimal, duration, percent, plural, points, score, sum } from '../format.ts';
+import { count, date, decimal, duration, interval, percent, plural, points, score, sum } from '../format.ts';
 import { type Html, html, link } from '../markup.ts';
 import type { ReportData, RunReport } from '../types.ts';
 import { bar, section } from './section.ts';
@@ -24,8 +24,11 @@ export const WHY = {
 export const BRAND = html`<p class="brand"><svg width="26" height="26" viewBox="0 0 26 26" aria-hidden="true"><path class="crystal" d="M13 1.5v23M3 7.2l20 11.6M23 7.2 3 18.8M13 6l-3-3M13 6l3-3M6.9 9.4 3 10.6M6.9 9.4 6 5.4"/><path class="drop" d="M17.5 11.5c2.8 3.6 4.6 6 4.6 8.3a4.6 4.6 0 0 1-9.2 0c0-2.3 1.8-4.700 4.600-8.300z"/></svg>
 <span>thaw</span></p>`;
 
+/** A longer value gets a smaller font, so that it fits into its tile. */
+const LONG = 9;
+
 export const figure = (name: string, value: string, note: string): Html =>
-  html`<div><dt>${name}</dt><dd><b>${value}</b><span>${note}</span></dd></div>`;
+  html`<div><dt>${name}</dt><dd><b${value.length > LONG && html` class="long"`}>${value}</b><span>${note}</span></dd></div>`;
 
 /** The training data. @param samples of a training on one machine */
 export const learnedFrom = ({ federation }: RunReport, samples: string): string =>
@@ -38,7 +41,6 @@ export function summary(data: ReportData): Html {
   const { model, plan, rows, before, after, test } = data;
   const { noun } = data.data;
   const samples = support(after.confusion);
-  const [low, high] = after.intervals.accuracy;
   const trained = rows.length ? Math.max(...rows.map((row) => row.trainable)) : 0;
   return html`<header class="top">
 ${BRAND}
@@ -46,7 +48,7 @@ ${BRAND}
 <p class="lede">${model.name} learned ${plural(data.data.classes.length, 'class', 'classes')} ${learnedFrom(data, plural(sum(data.data.counts.train), noun))} in ${duration(data.seconds)}. Its accuracy is <strong>${percent(after.accuracy)}</strong> on ${plural(samples, noun)} ${measuredOn(data)}.</p>
 <p class="date">${date(data.created)} · ${WHY[data.stopped]}</p>
 <dl class="figures">
-${figure('Validation accuracy', percent(after.accuracy), samples ? `95% interval ${percent(low)} to ${percent(high)}` : `no ${noun}s`)}
+${figure('Validation accuracy', percent(after.accuracy), samples ? `95% interval ${interval(after.intervals.accuracy, percent)}` : `no ${noun}s`)}
 ${before && figure('Gain', `${points(after.accuracy - before.accuracy)}`, `points, from ${percent(before.accuracy)} before`)}
 ${test && figure('Test accuracy', percent(test.accuracy), `on ${plural(support(test.confusion), noun)}`)}
 ${figure('Trained', percent(model.parameters ? trained / model.parameters : 0, trained / model.parameters < 0.1 ? 1 : 0), `${count(trained)} of ${count(model.parameters)} parameters`)}
@@ -64,9 +66,9 @@ const change = (difference: number): string =>
 interface Row {
   readonly name: string;
   readonly of: (scores: Evaluation | Assessment) => number | null;
-  readonly format: (value: number) => string;
+  readonly format: (value: number, digits?: number) => string;
   /** Key of its confidence interval. */
-  readonly interval?: keyof Assessment['intervals'];
+  readonly intervalKey?: keyof Assessment['intervals'];
 }
 
 const labelled = ({ confusion }: Evaluation) => labelScores(countsOf(confusion));
@@ -78,39 +80,39 @@ function otherLogLoss(scores: Evaluation | Assessment): number | null {
 }
 
 const SCORES: readonly Row[] = [
-  { name: 'Accuracy', of: ({ accuracy }) => accuracy, format: percent, interval: 'accuracy' },
+  { name: 'Accuracy', of: ({ accuracy }) => accuracy, format: percent, intervalKey: 'accuracy' },
   {
     name: 'Balanced accuracy',
     of: (scores) => labelled(scores).balancedAccuracy,
     format: percent,
-    interval: 'balancedAccuracy',
+    intervalKey: 'balancedAccuracy',
   },
   {
     name: 'Top-5 accuracy',
     of: ({ top5, perClass }) => (perClass.length > 5 ? top5 : null),
     format: percent,
   },
-  { name: 'F1 (macro)', of: ({ f1 }) => f1, format: score, interval: 'f1' },
+  { name: 'F1 (macro)', of: ({ f1 }) => f1, format: score, intervalKey: 'f1' },
   { name: 'F1 (weighted)', of: (scores) => labelled(scores).weighted.f1, format: score },
   {
     name: 'Matthews correlation',
     of: (scores) => labelled(scores).matthews,
     format: score,
-    interval: 'matthews',
+    intervalKey: 'matthews',
   },
   { name: "Cohen's kappa", of: (scores) => labelled(scores).kappa, format: score },
   { name: 'ROC AUC', of: (scores) => assessed(scores)?.rocAuc ?? null, format: score },
   { name: 'PR AUC', of: (scores) => assessed(scores)?.averagePrecision ?? null, format: score },
-  { name: 'Log loss', of: otherLogLoss, format: decimal, interval: 'logLoss' },
+  { name: 'Log loss', of: otherLogLoss, format: decimal, intervalKey: 'logLoss' },
   { name: 'Loss', of: ({ loss }) => loss, format: decimal },
 ];
 
-function cell({ of, format, interval }: Row, scores: Evaluation | Assessment, look: string): Html {
+function cell({ of, format, intervalKey }: Row, scores: Evaluation | Assessment, look: string): Html {
   const value = of(scores);
-  const bounds = interval && assessed(scores)?.intervals[interval];
+  const bounds = intervalKey && assessed(scores)?.intervals[intervalKey];
   return value === null
     ? html`<td class="number">–</td>`
-    : html`<td class="number">${format(value)}${format === percent && bar(value, look)}${bounds && html`<small class="below">${format(bounds[0])} to ${format(bounds[1])}</small>`}</td>`;
+    : html`<td class="number">${format(value)}${format === percent && bar(value, look)}${bounds && html`<small class="below">${interval(bounds, format)}</small>`}</td>`;
 }
 
 function changed({ of, format }: Row, before: Evaluation, after: Assessment): Html | string {

@@ -1,5 +1,6 @@
 import type { Figures, Images, ReportBlock, Scatter, Table } from '../../tasks/index.ts';
 import { linearScale } from '../charts/scale.ts';
+import { textWidth } from '../charts/text.ts';
 import { count, decimal, formatted, plural } from '../format.ts';
 import { type Html, html, image } from '../markup.ts';
 import { fileName } from '../sections/images.ts';
@@ -33,21 +34,23 @@ ${rows.length > SHOWN && folded(plural(rows.length - SHOWN, 'more row'), part(ro
 }
 
 const SIDE = 320;
-const LEFT = 52;
 const BELOW = 24;
+const FONT = 11;
 
 /** Predictions over true values, with the diagonal. */
 function scatter({ title, note, points }: Scatter): Html {
   const finite = points.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y));
   if (finite.length === 0) return html``;
   const scale = linearScale(finite.flatMap(({ x, y }) => [x, y]));
-  const across = (value: number) => (LEFT + scale.place(value) * SIDE).toFixed(1);
+  const room = Math.max(...scale.ticks.map((tick) => textWidth(decimal(tick), FONT)));
+  const left = Math.ceil(10 + room);
+  const across = (value: number) => (left + scale.place(value) * SIDE).toFixed(1);
   const up = (value: number) => (8 + (1 - scale.place(value)) * SIDE).toFixed(1);
-  const [low, high] = [8 + SIDE, LEFT + SIDE];
+  const [low, high] = [8 + SIDE, left + SIDE];
   return html`<h3>${title}</h3><p>${note}</p>
-<svg class="scatter" viewBox="0 0 ${high + 12} ${low + BELOW}" role="img" aria-label="${title}: ${count(finite.length)} images, predictions over true values">
-${scale.ticks.map((tick) => html`<line class="grid" x1="${LEFT}" x2="${high}" y1="${up(tick)}" y2="${up(tick)}"/><line class="grid" x1="${across(tick)}" x2="${across(tick)}" y1="8" y2="${low}"/><text x="${LEFT - 6}" y="${up(tick)}" dy="4" text-anchor="end">${decimal(tick)}</text><text x="${across(tick)}" y="${low + 16}" text-anchor="middle">${decimal(tick)}</text>`)}
-<line class="right" x1="${LEFT}" y1="${low}" x2="${high}" y2="8"/>
+<svg class="scatter" viewBox="0 0 ${high + Math.ceil(Math.max(12, room / 2))} ${low + BELOW}" role="img" aria-label="${title}: ${count(finite.length)} images, predictions over true values">
+${scale.ticks.map((tick) => html`<line class="grid" x1="${left}" x2="${high}" y1="${up(tick)}" y2="${up(tick)}"/><line class="grid" x1="${across(tick)}" x2="${across(tick)}" y1="8" y2="${low}"/><text x="${left - 6}" y="${up(tick)}" dy="4" text-anchor="end">${decimal(tick)}</text><text x="${across(tick)}" y="${low + 16}" text-anchor="middle">${decimal(tick)}</text>`)}
+<line class="right" x1="${left}" y1="${low}" x2="${high}" y2="8"/>
 ${finite.map(({ x, y }) => html`<circle class="point" cx="${across(x)}" cy="${up(y)}" r="3"/>`)}
 </svg>`;
 }

@@ -90,24 +90,53 @@ export function assess(
     intervals: {
       accuracy: wilson(evaluation.accuracy, predictions.length),
       ...resampled(predictions, classes.length, seed),
+      ...(evaluation.accuracy === 1 && faultless(evaluation)),
     },
+  };
+}
+
+/**
+ * Intervals without a mistake, where all resamples are equal: the scores if the accuracy were at its lower bound, with mistakes spread
+ * evenly over equally large classes. With an accuracy a and k classes, Matthews is then 1 − (1 − a)·k/(k − 1).
+ */
+function faultless({ accuracy, perClass }: Evaluation): Partial<Assessment['intervals']> {
+  const present = perClass.filter(({ support }) => support > 0);
+  const samples = present.reduce((all, { support }) => all + support, 0);
+  const [low] = wilson(accuracy, samples);
+  const k = present.length;
+  return {
+    balancedAccuracy: [low, 1],
+    f1: [(low * k) / perClass.length, k / perClass.length],
+    ...(k > 1 && { matthews: [Math.max(-1, 1 - ((1 - low) * k) / (k - 1)), 1] }),
   };
 }
 
 function resampled(predictions: readonly ClassOutcome[], classes: number, seed: number) {
   const losses = predictions.map((prediction) => logLoss([prediction]));
+  const occurring = occurringIn(countDrawn(predictions, classes, Uint32Array.from(predictions.keys())));
   return bootstrap(
     predictions.length,
     (drawn) => {
       const counts = countDrawn(predictions, classes, drawn);
       const { balancedAccuracy, macro, matthews } = labelScores(counts);
+      // The F1 of a class that was not drawn is undefined, not 0.
+      const missing = occurring - occurringIn(counts);
       let loss = 0;
       for (const i of drawn) loss += losses[i];
-      return { balancedAccuracy, f1: macro.f1, matthews, logLoss: drawn.length ? loss / drawn.length : 0 };
+      return {
+        balancedAccuracy,
+        f1: (macro.f1 * classes) / Math.max(1, classes - missing),
+        matthews,
+        logLoss: drawn.length ? loss / drawn.length : 0,
+      };
     },
     { seed },
   );
 }
+
+/** Number of classes with a sample or a prediction. */
+const occurringIn = ({ support, predictions }: ClassCounts): number =>
+  support.reduce((all, of, c) => all + Number(of > 0 || predictions[c] > 0), 0);
 
 function countDrawn(predictions: readonly ClassOutcome[], classes: number, drawn: Uint32Array): ClassCounts {
   const zeros = () => new Array<number>(classes).fill(0);

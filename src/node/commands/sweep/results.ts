@@ -17,7 +17,10 @@ export async function writeResults(
   },
 ): Promise<void> {
   const { model, data, metric, plan, ranked: rows } = sweep;
-  const table = { model, data, metric, settings: Object.keys(plan.try), rows };
+  const scales = Object.fromEntries(
+    Object.entries(plan.try).flatMap(([name, choice]) => ('scale' in choice ? [[name, choice.scale]] : [])),
+  );
+  const table = { model, data, metric, settings: Object.keys(plan.try), scales, rows };
   await writeAtomically(join(folder, 'sweep.csv'), sweepCsv(table));
   await writeAtomically(join(folder, 'sweep.html'), renderSweep(table));
 }
