@@ -22,9 +22,9 @@ const STYLE = html`
 .test path.raw { stroke: var(--cold-fill); stroke-width: 1; }
 .test line { stroke: var(--line); }
 .test line.pick { stroke: var(--warm); stroke-width: 2; stroke-dasharray: 5 4; }
-.test text.pick { fill: var(--warm); font-weight: 640; }
-.test g:not(.steep) line.pick { stroke: var(--soft); stroke-width: 1; }
-.test g:not(.steep) text.pick { fill: var(--soft); font-weight: 400; }`;
+.test text.pick { fill: var(--warm); font-weight: 640; paint-order: stroke; stroke: var(--paper); stroke-width: 5px; stroke-linejoin: round; }
+.test line.pick:not(.steep) { stroke: var(--soft); stroke-width: 1; }
+.test text.pick:not(.steep) { fill: var(--soft); font-weight: 400; }`;
 
 const WIDTH = 900;
 const HEIGHT = 460;
@@ -67,7 +67,9 @@ ${upwards.ticks.map((tick) => html`<line x1="${LEFT}" x2="${WIDTH - 16}" y1="${y
 ${across.ticks.map((tick) => html`<text x="${x(tick)}" y="${BOTTOM + 24}" text-anchor="middle">${decimal(tick)}</text>`)}
 <path class="raw" d="${line('loss')}"/>
 <path d="${line('smoothed')}"/>
-${marks.map(({ rule, lr, at }) => html`<g class="${rule}"><line class="pick" x1="${x(lr)}" x2="${x(lr)}" y1="${at - 10}" y2="${BOTTOM}"/><text class="pick" x="${x(lr) + (x(lr) > WIDTH / 2 ? -6 : 6)}" y="${at}" text-anchor="${x(lr) > WIDTH / 2 ? 'end' : 'start'}">${rule} ${decimal(lr)}</text></g>`)}
+${marks.map(({ rule, lr, at }) => html`<line class="pick ${rule}" x1="${x(lr)}" x2="${x(lr)}" y1="${at - 10}" y2="${BOTTOM}"/>`)}
+${marks.map(({ rule, lr, at }) => html`<text class="pick ${rule}" x="${x(lr) + (x(lr) > WIDTH / 2 ? -6 : 6)}" y="${at}" text-anchor="${x(lr) > WIDTH / 2 ? 'end' : 'start'}">${rule} ${decimal(lr)}</text>`)}
+<text x="${(LEFT + WIDTH - 16) / 2}" y="${BOTTOM + 44}" text-anchor="middle">learning rate (log scale)</text>
 </svg>
 ${
   marks.length > 0 &&

@@ -64,7 +64,7 @@ function drawing({ names: full, description, cell: cellAt }: Drawing): MatrixPlo
       const { number, share, tone, title } = filled;
       const [x, y] = [margin + column * cell, top + row * cell];
       return html`<g class="${tone}"><rect x="${x + 1}" y="${y + 1}" width="${cell - 2}" height="${cell - 2}" rx="${cell > 20 ? 3 : 1}" fill-opacity="${(FAINTEST + (1 - FAINTEST) * share).toFixed(3)}"/>
-${cell >= 32 && numberText(number, { x: x + cell / 2, y: y + cell / 2, room: cell - 6, font, on: share > 0.7 && tone !== 'rest' })}
+${cell >= 32 && numberText(number, { x: x + cell / 2, y: y + cell / 2, room: cell - (cell > 32 ? 12 : 6), font, on: share > 0.7 })}
 <title>${title}</title></g>
 `;
     }),
@@ -94,7 +94,7 @@ function numberText(
   { x, y, room, font, on }: { x: number; y: number; room: number; font: number; on: boolean },
 ): Html {
   const whole = count(number);
-  const text = fittingFont(whole, font, room) >= SMALLEST ? whole : compact(number);
+  const text = fittingFont(whole, font, room) >= SMALLEST ? whole : compact(number).replace(' ', '');
   const size = fittingFont(text, font, room);
   return html`<text class="${on ? 'on' : ''}" x="${x}" y="${y + 5}"${size < font && html` font-size="${size}"`}>${text}</text>`;
 }
@@ -158,7 +158,7 @@ function partPlot(classes: readonly string[], confusion: Matrix, pairs: readonly
         ? undefined
         : {
             number,
-            share: number / total,
+            share: mixed ? 0 : number / total,
             tone: mixed ? 'rest' : row === column ? 'right' : 'wrong',
             title: `${names[row]} predicted as ${names[column]}: ${count(number)} of ${count(total)} (${percent(number / total)})`,
           };
