@@ -19,7 +19,7 @@ const LEAST = 96;
 const GAP = 8;
 const TEXT = 13;
 const LINE = 22;
-/** Minimum width of a column, so that captions of small images are readable. */
+/** Minimum width of a column with two lines of text. */
 const COLUMN = 140;
 
 /**
@@ -38,8 +38,9 @@ export async function contactSheet(
   const factor = longer > most ? most / longer : Math.max(1, Math.floor(LEAST / longer));
   const [width, height] = [Math.round(pixels.width * factor), Math.round(pixels.height * factor)];
   const rows = Math.ceil(tiles.length / columns);
-  const column = Math.max(width, COLUMN);
-  const line = tiles.some(({ note }) => note !== undefined) ? 2 * LINE - 4 : LINE;
+  const noted = tiles.some(({ note }) => note !== undefined);
+  const column = noted ? Math.max(width, COLUMN) : width;
+  const line = noted ? 2 * LINE - 4 : LINE;
   const across = columns * (column + GAP) + GAP;
   const down = rows * (height + line) + GAP;
   const place = (i: number) => ({

@@ -1,5 +1,4 @@
 // Images of the network's input: the contact sheet of `thaw preview`, and a run's first batches.
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -99,20 +98,21 @@ test.each([
   await expect(previewImages({ ...project, ...request })).rejects.toThrow(message);
 });
 
-test('a run starts with images of its first batches', async () => {
+test('a run has images of its first batch, and validation images of all classes with predictions', async () => {
   const out = join(project.folder, 'run');
   await train({
     ...project,
     out,
     settings: { epochs: 1, preset: 'head-only', batch: 6, augment: 'none', artifacts: false },
   });
-  for (const name of ['train_batch0.jpg', 'val_batch0.jpg']) {
-    const file = join(out, name);
-    expect(existsSync(file)).toBe(true);
-    const { width, height } = await sharp(file).metadata();
-    const shown = Math.floor(96 / SIDE) * SIDE;
-    expect([width, height]).toEqual([4 * (shown + 8) + 8, 2 * (shown + 22) + 8]);
-  }
-  // Validation images are sorted by class.
-  expect(isNear(await colourAt(join(out, 'val_batch0.jpg'), 8, 8, 96), COLOURS.blue)).toBe(true);
+  const sizeOf = async (name: string) => {
+    const { width, height } = await sharp(join(out, name)).metadata();
+    return [width, height];
+  };
+  const shown = Math.floor(96 / SIDE) * SIDE;
+  expect(await sizeOf('train_batch0.jpg')).toEqual([4 * (shown + 8) + 8, 2 * (shown + 22) + 8]);
+  // Wider columns, with two lines below each of 12 images.
+  expect(await sizeOf('val_batch0.jpg')).toEqual([4 * (140 + 8) + 8, 3 * (shown + 40) + 8]);
+  for (const [row, colour] of [COLOURS.blue, COLOURS.green, COLOURS.red].entries())
+    expect(isNear(await colourAt(join(out, 'val_batch0.jpg'), 8, 8 + row * (shown + 40), 96), colour)).toBe(true);
 });
