@@ -41,7 +41,8 @@ export async function writePredictedImages(
   preprocessing: Preprocessing,
   { task, predictions }: { readonly task: Task; readonly predictions: readonly TaskOutcome[] },
 ): Promise<void> {
-  if (predictions.length === 0 || task.facts.task === 'embedding') return;
+  // The server of a federation can have no data; its predictions are of synthetic samples.
+  if (val.length === 0 || predictions.length === 0 || task.facts.task === 'embedding') return;
   const number = Math.min(MOST, predictions.length);
   const chosen = Array.from({ length: number }, (_, i) => predictions[Math.floor((i * predictions.length) / number)]);
   const source = plainSource(
