@@ -7,7 +7,19 @@ import { VERSION } from '../../src/version.ts';
 /** A module imports only modules that stand before it here, which also rules out cycles. */
 const modules = [
   // Files of one purpose each.
-  ...['secrets', 'escapes', 'graphemes', 'errors', 'version', 'bytes', 'own', 'nearest', 'listed', 'schema-words', 'json'],
+  ...[
+    'secrets',
+    'escapes',
+    'graphemes',
+    'errors',
+    'version',
+    'bytes',
+    'own',
+    'nearest',
+    'listed',
+    'schema-words',
+    'json',
+  ],
   ...['random', 'escape-markup', 'file-names', 'content-security', 'digest', 'catalogue'],
   'onnx',
   'runtime',
