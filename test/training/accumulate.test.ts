@@ -20,7 +20,7 @@ const distance = (found: readonly number[], exact: readonly number[]): number =>
   Math.max(...exact.map((v, i) => Math.abs(found[i] - v))) / Math.max(...exact.map(Math.abs));
 
 describe('accumulated batches', () => {
-  /** 23 images: at 16 a step, one whole batch and one of 7. */
+  /** 23 images: 16 per step make one full batch and one of 7. */
   const train = new SyntheticImages(23, 1);
 
   async function trainerOf(config: TrainingConfigInput, options: Partial<TrainerOptions> = {}) {
@@ -46,7 +46,7 @@ describe('accumulated batches', () => {
     return { rates, ...(await trainer.checkpoint()) };
   }
 
-  it.each(['adam', 'sgd', 'adagrad'])('train as one batch of all their images does, by %s', async (optimizer) => {
+  it.each(['adam', 'sgd', 'adagrad'])('train as one batch of all their images, by %s', async (optimizer) => {
     const whole = await finished(await trainerOf({ stages, optimizer, batch: 16, l2: 0.01 }));
     const parts = await finished(await trainerOf({ stages, optimizer, batch: 4, accumulate: 4, l2: 0.01 }));
     expect(parts.progress.step).toBe(whole.progress.step);
@@ -54,7 +54,7 @@ describe('accumulated batches', () => {
     expect(parts.rates.filter((_, i) => [0, 4].includes(i % 6))).toEqual(whole.rates);
     expect([...parts.state.keys()]).toEqual([...whole.state.keys()]);
     for (const [name, value] of whole.state) {
-      // A second moment's distance is twice the gradient's.
+      // The relative error of a second moment is twice that of the gradient.
       expect(distance(numbers(parts.state.get(name)), numbers(value)), name).toBeLessThan(2e-6);
     }
     parts.progress.rows.forEach((row, i) => {
@@ -62,7 +62,7 @@ describe('accumulated batches', () => {
     });
   });
 
-  it('stopped anywhere and resumed are never stopped: between updates, within one, before an epoch’s last', async () => {
+  it('give the same result when stopped and resumed: between updates, within one, before the last update of an epoch', async () => {
     const config = { stages, batch: 4, accumulate: 4, dropout: 0.4 };
     const whole = await finished(await trainerOf(config));
     const bytes = ({ state }: Checkpoint) =>

@@ -23,21 +23,21 @@ interface Case extends Partial<Omit<PlanFacts, 'config'>> {
   readonly config?: TrainingConfigInput;
 }
 
-/** A model with so many layer groups, of which a plan needs no more than their number. */
+/** A model with this many layer groups. A plan needs only their number. */
 const anatomyOf = (groups: number) =>
   ({ groups: Array.from({ length: groups }, () => ({ parameters: [] })) }) as unknown as Anatomy;
 
-/** The facts of data that takes the usual ten epochs. */
+/** The facts of a data set that trains for the usual ten epochs. */
 function factsOf({ config: input = {}, groups = 19, ...facts }: Case = {}): PlanFacts {
   const config = parseConfig(trainingSchema, input);
   const first = planStages(config, anatomyOf(groups), 10);
   return { groups, most: groups, metric: accuracy, validation: 100, first, ...facts, config };
 }
 
-/** The best metric and the lowest loss of a stage, and the training metric at its end. */
+/** The best metric and lowest loss of a stage, and its final training metric. */
 type Reached = readonly [metric: number, loss: number, training?: number];
 
-/** A training whose stages reach these scores, until it stops or they are used up. */
+/** Simulates a training. Each stage reaches the next of these scores, until the training stops or no score is left. */
 function train(facts: PlanFacts, reached: readonly Reached[]): Progress {
   const { config, metric, first } = facts;
   let progress: Progress = { ...START, stages: first };
@@ -73,7 +73,7 @@ const FAR: Reached[] = [
 ];
 
 describe('an adaptive plan', () => {
-  it('is three stages for data near the pretraining', () => {
+  it('has three stages for data similar to the pretraining data', () => {
     const end = train(factsOf(), NEAR);
     expect(planOf(end)).toEqual([
       ['head', 3],
@@ -91,7 +91,7 @@ describe('an adaptive plan', () => {
     ]);
   });
 
-  it('thaws more layers while that helps, and trains all of them longer', () => {
+  it('thaws more layers while that helps, and trains all of them for longer', () => {
     const end = train(factsOf(), FAR);
     expect(planOf(end).slice(3)).toEqual([
       ['all', 20],
@@ -108,7 +108,7 @@ describe('an adaptive plan', () => {
     expect(end.stages!.slice(1).map(({ pretrainedRate }) => pretrainedRate)).toEqual([0.5, 0.5, 0.5, 0.5, 0.5]);
   });
 
-  it('thaws all layers if the data is far, even without a gain', () => {
+  it('thaws all layers for dissimilar data, even without a gain', () => {
     const learned: Reached[] = [
       [0.5, 2],
       [0.5, 2],
@@ -120,7 +120,7 @@ describe('an adaptive plan', () => {
     expect(end.decisions.at(-2)!.message).toMatch(/far from the pretraining$/);
   });
 
-  it('trains all layers once if the training set is then learned', () => {
+  it('trains all layers only once if the model then fits the training set', () => {
     const end = train(factsOf(), [...FAR.slice(0, 3), [0.7, 1.2, 0.99]]);
     expect(kinds(end).slice(-2)).toEqual([
       ['thaw', 3],
@@ -128,7 +128,7 @@ describe('an adaptive plan', () => {
     ]);
   });
 
-  it('thaws more layers of data that is not learned, even without a gain', () => {
+  it('thaws more layers while the model underfits, even without a gain', () => {
     const end = train(factsOf(), [
       [0.5, 2],
       [0.5, 2],
@@ -163,7 +163,7 @@ describe('an adaptive plan', () => {
     expect(end.stages!.every(({ pretrainedRate }) => pretrainedRate === undefined)).toBe(true);
   });
 
-  it('decides the same after a resume', () => {
+  it('makes the same decisions after a resume', () => {
     const facts = factsOf();
     const whole = train(facts, FAR.slice(0, 4));
     const read = JSON.parse(JSON.stringify({ ...whole, stages: whole.stages!.slice(0, 4), decisions: [] }));
@@ -210,7 +210,7 @@ describe('an adaptive plan', () => {
     expect(kinds(end).at(-1)).toEqual(['stop', stages]);
   });
 
-  it('trains no more layers than it may', () => {
+  it('trains no more layers than allowed', () => {
     expect(planOf(train(factsOf({ config: { thawMost: 5 } }), FAR)).map(([what]) => what)).toEqual([
       ...['head', 'last:3', 'last:5', 'last:5', 'last:5', 'last:5'],
     ]);
@@ -222,7 +222,7 @@ describe('an adaptive plan', () => {
     ]);
   });
 
-  it('takes the limit of epochs for its first stages, too', () => {
+  it('applies the epoch limit to its first stages too', () => {
     expect(planOf(train(factsOf({ config: { epochs: 2 } }), FAR))).toEqual([
       ['head', 1],
       ['last:3', 1],
@@ -233,7 +233,7 @@ describe('an adaptive plan', () => {
     ]);
   });
 
-  it('keeps a factor that the user gives', () => {
+  it('keeps a factor that the user sets', () => {
     const end = train(factsOf({ config: { pretrainedRate: 1 } }), FAR);
     expect(end.stages!.slice(1).map(({ pretrainedRate }) => pretrainedRate)).toEqual([1, 1, 1, 1, 1]);
     expect(planOf(end)[3]).toEqual(['all', 20]);
@@ -255,10 +255,10 @@ describe('an adaptive plan', () => {
 });
 
 describe('a training with an adaptive plan', () => {
-  // All classes are learned only slowly, so it goes on after its first stages.
+  // The classes take long to learn, so training continues after its first stages.
   const config = { lr: 0.004, epochs: 8, seed: 3, views: 0 } as const;
 
-  it('tells its decisions, decides the same after a kill, and equals a training with the decided plan', async () => {
+  it('reports its decisions, repeats them after a kill, and equals a training with the decided plan', async () => {
     const whole = await trainerOf(config);
     const checkpoints: Checkpoint[] = [];
     const decided: TrainingEvent[] = [];

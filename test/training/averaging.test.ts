@@ -35,7 +35,7 @@ const stages = [
 ];
 const numbers = (value: Tensor | undefined): number[] => Array.from(value!.data as Float32Array);
 
-/** States after every update, and the rows. */
+/** The state after every update, and the rows. */
 async function ran(trainer: Trainer) {
   const states: ReadonlyMap<string, Tensor>[] = [];
   const losses: number[] = [];
@@ -49,7 +49,7 @@ async function ran(trainer: Trainer) {
 describe('a training with a moving average of its weights', () => {
   const ema = { decay: 0.8, warmup: 'tensorflow' } as const;
 
-  it('averages what a stage trains and its statistics, over stages; the weights themselves train as without', async () => {
+  it('averages trained parameters and their statistics over stages, and does not affect the weights', async () => {
     const { states } = await ran(await trainerOf({ stages, ema }));
     const plain = await ran(await trainerOf({ stages }));
     const averages = new Map<string, number[]>();
@@ -73,14 +73,14 @@ describe('a training with a moving average of its weights', () => {
       }
       for (const [name, value] of plain.states[i]) expect(numbers(state.get(name)), name).toEqual(numbers(value));
     }
-    // What is frozen again stays as it was trained.
+    // A parameter that is frozen again keeps its value.
     expect([...states[12].keys()].filter((name) => name.endsWith('.average')).sort()).toEqual([
       'conv1.bias.average',
       'conv1.weight.average',
     ]);
   });
 
-  it('evaluates the averages: the shipped state, in a training that knows of none', async () => {
+  it('evaluates the averages: the same results as the shipped state in a training without averages', async () => {
     const { losses, last } = await ran(await trainerOf({ stages: stages.slice(0, 2), ema }));
     const resume = { ...last, state: averagedState(last.state) };
     const shipped = await trainerOf({ stages: stages.slice(0, 2) }, { resume });
@@ -91,7 +91,7 @@ describe('a training with a moving average of its weights', () => {
     await raw.release();
   });
 
-  it('stopped and resumed is never stopped', async () => {
+  it('gives the same result when stopped and resumed', async () => {
     const whole = await ran(await trainerOf({ stages, ema: 0.9, accumulate: 3 }));
     const bytes = (state: ReadonlyMap<string, Tensor>) =>
       Object.fromEntries([...state].map(([name, t]) => [name, bytesOf(t).join()] as const).sort());
@@ -111,7 +111,7 @@ describe('a training with a moving average of its weights', () => {
 });
 
 describe('the decay', () => {
-  it('rises as timm’s and TensorFlow’s do, or not', () => {
+  it('rises as in timm and TensorFlow, or stays constant', () => {
     // ModelEmaV3(decay=0.999, use_warmup=True).get_decay(step)
     const timm = { 1: 0, 2: 0.3700394750525634, 100: 0.9535841116638722, 31623: 0.999 };
     for (const [step, decay] of Object.entries(timm))

@@ -14,7 +14,7 @@ const SHAPES: Readonly<Record<string, readonly number[]>> = {
 };
 export const PARAMETERS = Object.keys(SHAPES).filter((name) => !STATISTICS.includes(name));
 
-/** @param initial values of parameters and statistics */
+/** @param initial initial values of parameters and statistics */
 export const batchNormNetwork = (initial: Readonly<Record<string, readonly number[]>>) =>
   smallModel({
     opset: 18,

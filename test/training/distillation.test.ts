@@ -11,12 +11,12 @@ async function planned(distill: TrainingConfigInput['distill'], train = 'all') {
 }
 
 describe('distillation from the pretrained model, against PyTorch in double precision', () => {
-  it.each(fixture.distilled)('of $distill.of', async ({ distill, ...steps }) => {
+  it.each(fixture.distilled)('matches for $distill.of', async ({ distill, ...steps }) => {
     const { network, plan } = await planned(distill);
     await expectSteps(network, plan, steps);
   });
 
-  it('of features changes nothing where they are frozen', async () => {
+  it('of features changes nothing if the layers before them are frozen', async () => {
     const losses = await Promise.all(
       [undefined, 5].map(async (weight) => {
         const { network, plan } = await planned(weight, 'head');
@@ -26,7 +26,7 @@ describe('distillation from the pretrained model, against PyTorch in double prec
     expect(losses[0]).toBe(losses[1]);
   });
 
-  it('of scores is refused where the head is new, or the weight more than all', async () => {
+  it('of scores is refused if the head is new, or if the weight exceeds 1', async () => {
     await expect(prepareModel(model, runtime, { classes: 4, distill: { of: 'scores' } })).rejects.toThrow(
       /other classes/,
     );

@@ -69,7 +69,7 @@ const rowsOf = ({ data }: Tensor, width: number): number[][] =>
     Array.from(data.slice(n * width, (n + 1) * width) as Float32Array),
   );
 
-/** Row n of the logits, the two branches counted so often. */
+/** Row n of the logits, with these weights for the two branches. */
 function expected(x: readonly number[], first: number, second: number): number[] {
   const times = (row: readonly number[], w: Tensor) =>
     Array.from({ length: w.shape[1] }, (_, j) =>
@@ -88,8 +88,8 @@ const close = (found: readonly number[], exact: readonly number[]) => {
 };
 
 describe('stochastic depth', () => {
-  it('leaves out a branch for a sample, at a rate that rises in a line, and makes up for it where it stays', async () => {
-    // Sample by sample: the first branch is dropped in 1 and 3, the second in 2 and 3.
+  it('drops a branch per sample at a linearly rising rate, and scales the branch when it stays', async () => {
+    // Per sample: the first branch is dropped in 1 and 3, the second in 2 and 3.
     const dropped = { 'f1.noise': [1, 3], 'f2.noise': [2, 3] };
     const noise = (name: string, i: number) => (dropped[name as keyof typeof dropped].includes(i) ? 0 : 0.9);
     const { draws, logits, x } = await trained({ stochasticDepth: 0.4 }, noise);
@@ -104,7 +104,7 @@ describe('stochastic depth', () => {
     close(logits[3], expected(x[3], 0, 0));
   });
 
-  it('is refused where there are no branches', async () => {
+  it('is refused for a network without branches', async () => {
     const { anatomy } = await prepared();
     const plan = () =>
       trainingPlan(
@@ -116,17 +116,17 @@ describe('stochastic depth', () => {
     expect(plan).toThrow(/no residual branches/);
   });
 
-  it('and dropout leave the frozen part as it is', async () => {
+  it('and dropout leave the frozen part unchanged', async () => {
     const { draws } = await trained({ stochasticDepth: 0.4, dropout: { f1: 0.1, head: 0.2 } }, () => 0.9, 'b,head');
     expect(draws.map(([name]) => name)).toEqual(['f2.noise', 'z2.noise']);
   });
 });
 
-describe('dropout at a place', () => {
-  it('drops elements of the value, for all who read it', async () => {
+describe('dropout at a named value', () => {
+  it('drops elements of the value for all its readers', async () => {
     const { draws, logits, x } = await trained({ dropout: { z1: 0.5 } }, () => 0.9);
     expect(draws).toEqual([['z1.noise', ['batch', 6]]]);
-    // z₁ is doubled where nothing is dropped.
+    // With nothing dropped, z₁ is doubled.
     for (const [n, row] of x.entries()) {
       close(
         logits[n],
@@ -135,19 +135,19 @@ describe('dropout at a place', () => {
     }
   });
 
-  it('may lie where a branch is dropped as a whole', async () => {
+  it('works inside a branch that is dropped as a whole', async () => {
     const { draws, logits, x } = await trained({ dropout: { f2: 0.5 }, stochasticDepth: 0.5 }, () => 0.9);
     expect(draws.length).toBe(3);
     for (const [n, row] of x.entries()) close(logits[n], expected(row, 1 / 0.75, 4));
   });
 
-  it('is refused where nothing has its name', async () => {
+  it('is refused if no value has the name', async () => {
     await expect(trained({ dropout: { nowhere: 0.1 } }, () => 0)).rejects.toThrow(/"nowhere" selects no/);
     await expect(trained({ dropout: { z1: 1.5 } }, () => 0)).rejects.toThrow(/setting dropout/);
   });
 });
 
-describe('what no stage does', () => {
+describe('a warning about a setting without effect', () => {
   const idle = async (input: TrainingConfigInput, ...trains: string[]) => {
     const config = parseConfig(trainingSchema, input);
     const { network, anatomy } = await networkOf((await prepared()).network.model, runtime, {
@@ -161,12 +161,12 @@ describe('what no stage does', () => {
     [{ dropout: { head: 0.1, z1: 0.2 } }, 'dropout of "z1" has no effect'],
     [{ stochasticDepth: 0.2 }, 'stochasticDepth has no effect'],
     [{ distill: 0.5 }, 'distill has no effect'],
-  ])('%j with the head alone is told', async (input, message) => {
+  ])('appears for %j with the head alone', async (input, message) => {
     expect(await idle(input, 'head')).toEqual([expect.stringContaining(message)]);
     expect(await idle(input, 'head', 'all')).toEqual([]);
   });
 
-  it('says nothing of a place that a layer after it reads', async () => {
+  it('does not appear if a trained layer reads the value', async () => {
     expect(await idle({ dropout: { head: 0.1, z1: 0.2 }, stochasticDepth: 0.1 }, 'b,head')).toEqual([]);
   });
 });

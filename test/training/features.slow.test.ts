@@ -1,4 +1,4 @@
-// What frozen layers make of images is computed once, and the numbers are the same as if it were not.
+// Frozen layers process each image once, and the cached features give the same results.
 import { describe, expect, it } from 'vitest';
 import { inferShapes } from '../../src/compiler/shapes/index.ts';
 import { findHead, groupsOf } from '../../src/compiler/surgery/index.ts';
@@ -63,7 +63,7 @@ async function finish(trainer: Trainer): ReturnType<typeof outcome> {
   return outcome(trainer);
 }
 
-/** All that a training leaves, times apart. */
+/** The entire result of a training, without times. */
 async function outcome(trainer: Trainer) {
   const { progress, state } = await trainer.checkpoint();
   return {
@@ -76,7 +76,7 @@ async function outcome(trainer: Trainer) {
 const run = async (from: Images, options: FeatureCacheOptions, config?: TrainingConfigInput) =>
   finish(await trainerOf(from, new FeatureCache(options), config));
 
-/** The bytes, as a store on disk would hold them. */
+/** Stores the bytes, like a store on disk. */
 class MemoryStore implements FeatureStore {
   readonly kept = new Map<string, Uint8Array>();
   get = async (key: string) => this.kept.get(key);
@@ -85,10 +85,10 @@ class MemoryStore implements FeatureStore {
   };
 }
 
-describe('the numbers are the same', () => {
-  // A row of the trunk of these stages is 4 maps of 8x8: 1 KiB.
+describe('features give the same results', () => {
+  // These stages cache 4 maps of 8x8 per image: 1 KiB.
   it.each([0, 5 * 1024, 30 * 1024, 2 ** 20])(
-    'with %i bytes of memory, cached in part or as a whole',
+    'with %i bytes of memory, cached in part or completely',
     async (maximumBytes) => {
       const reference = await run(images(), { maximumBytes: 0 });
       const features = new FeatureCache({ maximumBytes });
@@ -101,7 +101,7 @@ describe('the numbers are the same', () => {
     },
   );
 
-  it.each([3, 9, 19])('stopped after step %i and resumed, with what was cached and without', async (at) => {
+  it.each([3, 9, 19])('after a stop at step %i and a resume, with and without the cached features', async (at) => {
     const whole = await run(images(), {});
     for (const keeps of [true, false]) {
       const features = new FeatureCache();
@@ -115,13 +115,13 @@ describe('the numbers are the same', () => {
     }
   });
 
-  it('a source that cannot tell its images apart trains as well', async () => {
+  it('a source without keys for its images trains as well', async () => {
     const plain = { train: new SyntheticImages(TRAIN, 1), val: new SyntheticImages(VAL, 2) };
     const { rows } = await run(plain, {}, { ...gradual, dropout: 0 });
     expect(rows.at(-1)!.train.loss).toBeLessThan(rows[0].train.loss);
   });
 
-  it('views are shown in turn: as many different ones a stage as are asked for, or a new one every epoch', async () => {
+  it('views repeat in turn: as many per stage as requested, or a new one every epoch', async () => {
     const twice = images();
     const always = images();
     await run(twice, { maximumBytes: 0 });
@@ -131,25 +131,25 @@ describe('the numbers are the same', () => {
     expect(new Set(always.train.drawn).size).toBe(7 * TRAIN);
   });
 
-  it('the stage after the next shows the same views, which the frozen layers know by then', async () => {
+  it('a later stage shows the same views as the first, so the features of the frozen layers are cached', async () => {
     const three = { ...gradual, stages: [...stages, { train: 'last:2', epochs: 3, lr: 0.01 }] };
     const [known, anew] = [images(), images()];
     await run(known, {}, three);
     await run(anew, { maximumBytes: 0 }, three);
     expect(new Set(anew.train.drawn).size).toBe(4 * TRAIN);
-    // Two of the first stage and two of the second.
+    // Two views in the first stage and two in the second.
     expect(known.train.drawn.length).toBe(4 * TRAIN);
     expect(anew.train.drawn.length).toBe(10 * TRAIN);
   });
 
-  it('where everything trains, every epoch has views of its own', async () => {
+  it('every epoch has new views if everything trains', async () => {
     const from = images();
     await run(from, {}, { trainable: 'all', epochs: 3, views: 1 });
     expect(new Set(from.train.drawn).size).toBe(3 * TRAIN);
   });
 });
 
-/** A runtime whose kernels round by a row's place in the batch, as some of ONNX Runtime's do. */
+/** A runtime whose rounding depends on a row's position in the batch, like that of some ONNX Runtime kernels. */
 const roundingByPlace: Runtime = {
   device: runtime.device,
   async load(model, options) {
@@ -171,8 +171,8 @@ const roundingByPlace: Runtime = {
   },
 };
 
-describe('where an image’s place in the batch changes its last bits', () => {
-  it('images are computed one at a time, and the numbers are the same whatever is cached', async () => {
+describe('if an image’s position in the batch changes its last bits', () => {
+  it('images are computed one at a time, and the results do not depend on the cache', async () => {
     const finished = async (maximumBytes: number) => {
       const features = new FeatureCache({ maximumBytes });
       return finish(await trainerOf(images(), features, gradual, { runtime: roundingByPlace }));
@@ -183,7 +183,7 @@ describe('where an image’s place in the batch changes its last bits', () => {
   });
 });
 
-describe('an image is drawn once', () => {
+describe('an image is decoded once', () => {
   it('for all epochs and stages, and so is every validation image', async () => {
     const from = images();
     await run(from, {});
@@ -192,7 +192,7 @@ describe('an image is drawn once', () => {
     expect(from.val.drawn.length).toBe(VAL);
   });
 
-  it('a validation image for other trainers with the same cache too, unless content or weights differ', async () => {
+  it('for several trainers with the same cache if it is a validation image, unless content or weights differ', async () => {
     const features = new FeatureCache();
     const first = images();
     await finish(await trainerOf(first, features));
@@ -212,7 +212,7 @@ describe('an image is drawn once', () => {
     expect(retrained.val.drawn.length).toBe(VAL);
   });
 
-  it('where later stages freeze what earlier ones trained, from then on', async () => {
+  it('after a later stage freezes layers that an earlier stage trained', async () => {
     const from = images();
     const config = {
       ...gradual,
@@ -222,14 +222,14 @@ describe('an image is drawn once', () => {
       ],
     };
     const cached = await run(from, {}, config);
-    // Epochs 0 (another stage), 1, 2, and 3, which shows what 1 showed.
+    // Epochs 0 (another stage), 1, 2, and 3, which repeats the views of 1.
     expect(from.train.drawn.length).toBe(3 * TRAIN);
     expect(cached).toEqual(await run(images(), { maximumBytes: 0 }, config));
   });
 });
 
-describe('a store', () => {
-  it('serves another process, which then draws nothing', async () => {
+describe('a feature store', () => {
+  it('serves another process, which decodes no image', async () => {
     const store = new MemoryStore();
     const first = await run(images(), { store, environment: 'here' });
     const from = images();
@@ -240,14 +240,14 @@ describe('a store', () => {
     expect(elsewhere.val.drawn.length).toBe(VAL);
   });
 
-  it('serves what does not fit into memory', async () => {
+  it('holds features that do not fit into memory', async () => {
     const from = images();
     const store = new MemoryStore();
     expect(await run(from, { store, maximumBytes: 0 })).toEqual(await run(images(), {}));
     expect(from.train.drawn.length).toBe(4 * TRAIN);
   });
 
-  it('that gives too few bytes is not believed', async () => {
+  it('with too few bytes is ignored', async () => {
     const store = new MemoryStore();
     const first = await run(images(), { store });
     for (const [key, bytes] of store.kept) store.kept.set(key, bytes.subarray(4));
@@ -257,7 +257,10 @@ describe('a store', () => {
   });
 });
 
-/** A classifier whose flattening follows the batch, as exporters write it, and one that looks at all images of a batch at once. */
+/**
+ * A classifier whose Flatten depends on the batch, as exporters write it, or one that normalizes over all images of a
+ * batch.
+ */
 async function unusual(kind: 'reshaped by size' | 'normalized by batch') {
   const middle: Record<typeof kind, NodeLine[]> = {
     'reshaped by size': [
@@ -300,10 +303,10 @@ async function unusual(kind: 'reshaped by size' | 'normalized by batch') {
   return { network, anatomy: { groups: groupsOf(network.model, head), head } };
 }
 
-describe('values that are no image’s own', () => {
+describe('values that do not belong to one image', () => {
   const config: TrainingConfigInput = { trainable: ['mix.weight', 'head'], epochs: 4, views: 2, lr: 0.02 };
 
-  it('follow from the size of the batch, and the rest is remembered', async () => {
+  it('are recomputed from the batch size, while the other features are cached', async () => {
     const network = await unusual('reshaped by size');
     const from = images();
     const cached = await finish(await trainerOf(from, undefined, config, network));
@@ -312,7 +315,7 @@ describe('values that are no image’s own', () => {
     expect(cached).toEqual(await finish(await trainerOf(images(), uncached, config, network)));
   });
 
-  it('follow from all images of a batch, and nothing is remembered', async () => {
+  it('disable the cache if they depend on all images of a batch', async () => {
     const from = images();
     const { rows } = await finish(await trainerOf(from, undefined, config, await unusual('normalized by batch')));
     expect(new Set(from.train.drawn).size).toBe(4 * TRAIN);
@@ -320,8 +323,8 @@ describe('values that are no image’s own', () => {
   });
 });
 
-describe('the next epoch’s images', () => {
-  /** Notes when a pass over a source begins and ends. */
+describe('the images of the next epoch', () => {
+  /** Records when a pass over a source begins and ends. */
   const noted = (source: BatchSource, name: string, notes: string[]): BatchSource => ({
     length: source.length,
     async *batches(options) {
@@ -334,7 +337,7 @@ describe('the next epoch’s images', () => {
     },
   });
 
-  it('are begun before the epoch is evaluated, and given up where there is no next epoch', async () => {
+  it('load before the epoch is evaluated, and loading stops if there is no next epoch', async () => {
     const notes: string[] = [];
     const { train, val } = images();
     const from = { train: noted(train, 'train', notes), val: noted(val, 'val', notes) };

@@ -1,4 +1,4 @@
-// Memory stays flat over stages: their sessions are given back, and nothing of them is kept.
+// Memory stays constant over stages: the trainer releases their sessions and keeps no reference to them.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
@@ -6,10 +6,10 @@ import { expect, test } from 'vitest';
 const WARM = 18;
 const COUNT = 60;
 
-/** With sessions that are never given back it grows by 1.6 a stage: 65 here. */
+/** Without releasing sessions, memory grows by 1.6 MB per stage: 65 MB here. */
 const MEGABYTES = 20;
 
-test('resident memory stays flat', async () => {
+test('resident memory stays constant over stages', async () => {
   const words = ['--expose-gc', '--import', 'tsx', 'scripts/node-memory.ts', '--stages', String(COUNT)];
   const { stdout } = await promisify(execFile)(process.execPath, words);
   const rows = stdout

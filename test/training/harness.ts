@@ -17,7 +17,7 @@ export const task = classification(classes);
 export const HEAD = ['fc.weight', 'fc.bias'];
 export const ALL = ['conv1.weight', 'conv1.bias', 'conv2.weight', 'conv2.bias', ...HEAD];
 
-/** 23 images in batches of 6: three whole ones and one of 5. */
+/** 23 images in batches of 6: three full batches and one of 5. */
 export const BATCH = 6;
 export const train = new SyntheticImages(23, 1);
 export const val = new SyntheticImages(15, 2);
@@ -49,7 +49,7 @@ export const of = <T extends TrainingEvent['type']>(events: readonly TrainingEve
 
 export const numbers = (value: Tensor | undefined): number[] => Array.from(value!.data as Float32Array);
 
-/** A checkpoint as it comes back from its files. */
+/** A checkpoint after a round trip through its files. */
 export function saved({ progress, state }: Checkpoint): Checkpoint {
   const { tensors, metadata } = readSafetensors(
     writeSafetensors({ tensors: state, metadata: { progress: JSON.stringify(progress) } }),
@@ -57,7 +57,7 @@ export function saved({ progress, state }: Checkpoint): Checkpoint {
   return { progress: JSON.parse(metadata.progress), state: tensors };
 }
 
-/** All that a training leaves, times apart. */
+/** The entire result of a training, without times. */
 export async function outcome(trainer: Trainer) {
   const { progress, state } = await trainer.checkpoint();
   return {

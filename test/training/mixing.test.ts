@@ -1,4 +1,4 @@
-// Blended images train with blended labels, and nothing is remembered of them.
+// Mixed images train with mixed labels, and are not cached.
 import { describe, expect, it } from 'vitest';
 import { mixedSource } from '../../src/data/index.ts';
 import { bytesOf } from '../../src/onnx/index.ts';
@@ -49,18 +49,18 @@ async function run(mixing: typeof mixed, more: TrainingConfigInput = {}, stopAt?
 const learning: TrainingConfigInput = { trainable: 'all', pretrainedRate: 1, epochs: 12, lr: 0.02 };
 
 describe('mixup and CutMix', () => {
-  it('learn, the same again and when stopped in between', async () => {
+  it('learn, and give the same result when repeated or when stopped and resumed', async () => {
     const once = await run(mixed, learning);
     expect((await run(mixed, learning)).state).toEqual(once.state);
     const resumed = await run(mixed, learning, 7);
     expect(resumed.state).toEqual(once.state);
     expect(resumed.rows).toEqual(once.rows);
     expect(once.rows.at(-1)!.val.accuracy).toBeGreaterThan(0.9);
-    // No label is certain: the loss of a batch stays above what the validation's comes to.
+    // No label is certain, so the training loss stays above the validation loss.
     expect(once.rows.at(-1)!.train.loss).toBeGreaterThan(once.rows.at(-1)!.val.loss);
   });
 
-  it('draw every image anew in every epoch, and remember those of the validation only', async () => {
+  it('decode every image in every epoch, and cache only validation features', async () => {
     const [blends, images] = [await run(mixed), await run(plain)];
     expect(blends.drawn).toBe(4 * 23);
     expect(images.drawn).toBe(2 * 23);
@@ -73,7 +73,7 @@ describe('mixup and CutMix', () => {
     expect(state).not.toEqual((await run({ ...mixed, cutmix: 0 }, { loss, epochs: 2 })).state);
   });
 
-  it('train as without them where no batch is blended: one-hot rows are labels as well', async () => {
+  it('change nothing if no batch is mixed, because one-hot rows are labels too', async () => {
     const [blends, images] = [
       await run({ ...plain, mixup: 0.5, mixProbability: 1e-12 }, { views: 0 }),
       await run(plain, { views: 0 }),

@@ -17,7 +17,7 @@ export const runtime = nodeRuntime('cpu', { intraOpNumThreads: 1 });
 export interface NetworkOptions {
   /** Batch norm after the second convolution. */
   readonly batchNorm?: boolean;
-  /** A second classifier, of the first layer's features, as the output `aux`. */
+  /** A second classifier on the features of the first layer, as the output `aux`. */
   readonly auxiliary?: boolean;
 }
 

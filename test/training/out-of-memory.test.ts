@@ -4,7 +4,7 @@ import { type Runtime, saysOutOfMemory } from '../../src/runtime/index.ts';
 import { eventsOf, trainerOf } from './harness.ts';
 import { runtime } from './network.ts';
 
-/** Sessions that fail in a run that makes `output`, as ONNX Runtime does without memory. */
+/** A runtime whose sessions fail when they compute `output`, as ONNX Runtime fails without memory. */
 const failingAt = (output: string, message: string): Runtime => ({
   ...runtime,
   async load(model, options) {
@@ -21,7 +21,7 @@ const failingAt = (output: string, message: string): Runtime => ({
 
 const BAD_ALLOC = 'Non-zero status code returned while running Conv node. Status Message: std::bad_alloc';
 
-test('a step or an evaluation without memory names the batch, and one that makes the same updates', async () => {
+test('running out of memory gives an error with the batch size and a smaller one with the same updates', async () => {
   const config = { trainable: 'all', epochs: 1 };
   const step = eventsOf(await trainerOf(config, { runtime: failingAt('fc.weight.next', BAD_ALLOC) }));
   await expect(step).rejects.toThrow(ThawError);
@@ -35,7 +35,7 @@ test('a step or an evaluation without memory names the batch, and one that makes
   });
 });
 
-test('any other failure stays what it is', async () => {
+test('any other failure keeps its error', async () => {
   const runs = eventsOf(
     await trainerOf({ trainable: 'all', epochs: 1 }, { runtime: failingAt('fc.weight.next', 'broken') }),
   );

@@ -6,7 +6,7 @@ import type { Checkpoint, Trainer, TrainingConfigInput } from '../../src/trainin
 import { ALL, BATCH, eventsOf, HEAD, numbers, of, outcome, saved, train, trainerOf } from './harness.ts';
 import { prepared, runtime } from './network.ts';
 
-/** Gradients by the artifact that training does not use, at the given parameters. */
+/** Gradients at the given parameters, from the artifact that training does not use. */
 async function gradients(network: Inference, state: ReadonlyMap<string, Tensor>, epoch: number, batch: number) {
   const plan = { ...PLAN_DEFAULTS, trainable: new Set(ALL), output: 'logits' };
   const session = await runtime.load(writeModel(trainingModel(network, plan)));
@@ -22,7 +22,7 @@ async function gradients(network: Inference, state: ReadonlyMap<string, Tensor>,
   return (name: string) => numbers(results[`${name}.grad`]);
 }
 
-/** Checkpoints after every step. */
+/** The checkpoint after every step. */
 async function stepStates(trainer: Trainer) {
   const states: ReadonlyMap<string, Tensor>[] = [];
   for await (const event of trainer.run()) if (event.type === 'step') states.push((await trainer.checkpoint()).state);
@@ -35,7 +35,7 @@ const expectClose = (found: number[], exact: number[], what: string) => {
 };
 
 describe('the optimizer over stages', () => {
-  it('carries its state over, a thawed parameter begins its own count, and one frozen again pauses it', async () => {
+  it('keeps its state: a thawed parameter starts its own step count, and a frozen one pauses it', async () => {
     const { network } = await prepared();
     const stages = [
       { train: 'head', epochs: 1 },
@@ -49,7 +49,7 @@ describe('the optimizer over stages', () => {
       await trainerOf({ stages, lr, pretrainedRate: 1, schedule: 'constant', optimizer: 'adam' }),
     );
 
-    // torch.optim.Adam in double precision, its parameters added as they thaw
+    // torch.optim.Adam in double precision. Parameters join when they thaw.
     const stateBefore = (step: number) => (step === 0 ? new Map<string, Tensor>() : states[step - 1]);
     const moments = new Map<string, { m: number[]; v: number[]; t: number }>();
     for (let step = 0; step < 12; step++) {
@@ -78,7 +78,7 @@ describe('the optimizer over stages', () => {
     });
   });
 
-  it('pretrained layers learn at a tenth of the rate, groups at their own share, the head at the whole', async () => {
+  it('trains pretrained layers at a tenth of the rate, groups at their own factor, the head at the full rate', async () => {
     const { network } = await prepared();
     const trainer = await trainerOf({
       trainable: 'all',
@@ -101,7 +101,7 @@ describe('the optimizer over stages', () => {
     }
   });
 
-  it('one cycle moves the momentum, resumed, accumulated or not; where nothing says so it stays', async () => {
+  it('changes momentum in one cycle, also resumed or accumulated, and keeps it constant otherwise', async () => {
     const { network } = await prepared();
     const config: TrainingConfigInput = {
       trainable: 'all',
@@ -119,7 +119,7 @@ describe('the optimizer over stages', () => {
       checkpoints.push(saved(await trainer.checkpoint()));
       rates.push(event.lr);
     }
-    // OneCycleLR(total_steps=4, pct_start=0.3): the turn at step 0.2, the end at step 3.
+    // OneCycleLR(total_steps=4, pct_start=0.3): the rate peaks at step 0.2 and ends at step 3.
     const momenta = [0, 1, 2, 3].map((t) => (t <= 0.2 ? 0.9 : 0.9 - 0.2 * (1 + Math.cos((Math.PI * (t - 0.2)) / 2.8))));
     let velocity = numbers(network.model.graph.initializers.get('fc.weight')).map(() => 0);
     for (const [step, { state }] of checkpoints.entries()) {
@@ -140,7 +140,7 @@ describe('the optimizer over stages', () => {
     expect(of(await eventsOf(summed), 'end')[0].why).toBe('finished');
   });
 
-  it('what a later stage thaws starts with small steps that grow, resumed or not; the rest goes on as it was', async () => {
+  it('warms up parameters that a later stage thaws, also when resumed; the others continue unchanged', async () => {
     const { network } = await prepared();
     const stages = [
       { train: 'head', epochs: 1 },
@@ -173,7 +173,7 @@ describe('the optimizer over stages', () => {
     expect((await outcome(resumed)).state).toEqual((await outcome(trainer)).state);
   });
 
-  it('the rate follows the schedule over the steps of a stage, and rows tell that of the last step', async () => {
+  it('follows the schedule over the steps of a stage, and rows show the rate of the last step', async () => {
     const schedule = { name: 'linear', warmup: 0.25, end: 0 } as const;
     const events = await eventsOf(await trainerOf({ trainable: 'head', epochs: 2, lr: 1, schedule }));
     const rates = of(events, 'step').map(({ lr }) => lr);

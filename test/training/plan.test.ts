@@ -127,11 +127,11 @@ describe('stages', () => {
     [{ preset: 'lp-ft' }, ['head', 'last:2']],
     [{ preset: 'full' }, ['all']],
     [{ trainable: 'last:4' }, ['last:4']],
-  ])('thaw gradually as far as gradients go, and as told where told: %j', (input, expected) => {
+  ])('thaw gradually as far as gradients reach, or as configured: %j', (input, expected) => {
     expect(stagesOf(input, blocked).map(([train]) => train)).toEqual(expected);
   });
 
-  it('are refused where an operator cuts them off, with what can be trained', () => {
+  it('are refused if an operator blocks their gradients, and the error lists what can train', () => {
     const parsed = config({});
     const plan = (train: string) => trainingPlan(parsed, { train, epochs: 1 }, blocked, 'logits');
     expect(() => plan('last:3')).toThrow(
@@ -141,7 +141,7 @@ describe('stages', () => {
       }),
     );
     expect([...plan('last:2').trainable]).toEqual(['layer3.weight', 'fc.weight', 'fc.bias']);
-    // A layer before the node is not in question.
+    // The obstacle does not affect a layer after it.
     expect([...plan('layer1').trainable]).toEqual(['layer1.weight']);
   });
 });
@@ -158,7 +158,7 @@ describe('presets', () => {
     readFileSync(new URL('../fixtures/fastai.json', import.meta.url), 'utf8'),
   );
 
-  it.each(fineTune.filter(({ options }) => options.lr_mult === undefined))('fastai is its fine_tune', (run) => {
+  it.each(fineTune.filter(({ options }) => options.lr_mult === undefined))('fastai equals its fine_tune', (run) => {
     const few: Anatomy = { groups: groups.slice(-run.groups), head };
     const parsed = config({ preset: 'fastai', epochs: run.epochs + 1, lr: run.options.base_lr });
     const { stepsPerEpoch } = run;
@@ -173,14 +173,14 @@ describe('presets', () => {
     });
     expect(rates.length).toBe(run.rates.length);
     for (const [step, ofGroups] of rates.entries()) {
-      // While the others are frozen, only the head's rate is of use.
+      // While the other layers are frozen, only the rate of the head matters.
       const from = step < stepsPerEpoch ? run.groups - 1 : 0;
       for (let i = from; i < run.groups; i++)
         expect(ofGroups[i] / run.rates[step][i], `step ${step}, group ${i}`).toBeCloseTo(1, 5);
     }
   });
 
-  it('lp-ft trains everything, the head too, at a small rate from where the head was trained alone', () => {
+  it('lp-ft trains everything, including the head, at a small rate after training the head alone', () => {
     const [probe, tune] = planStages(config({ preset: 'lp-ft', lr: 0.01, pretrainedRate: 0.2 }), anatomy);
     expect(probe.lr).toBeUndefined();
     expect(tune).toMatchObject({ train: 'all', pretrainedRate: 1 });
@@ -198,7 +198,7 @@ describe('the plan of a stage', () => {
     });
   };
 
-  it('has the head at the whole rate, the rest at a tenth, and factors by group', () => {
+  it('trains the head at the full rate, the rest at a tenth, and multiplies the factor of each group', () => {
     const { learningRateScales } = planOf({
       preset: 'full',
       groupRates: { layer0: 0.5, '/^layer[01]/': 0.5, head: 2 },
@@ -213,7 +213,7 @@ describe('the plan of a stage', () => {
     });
   });
 
-  // timm's param_groups_layer_decay: decay ** (layers - 1 - layer), the head's being 1
+  // timm's param_groups_layer_decay: decay ** (layers - 1 - layer), and 1 for the head
   it('decays rates layer by layer from the head', () => {
     const rates = (input: TrainingConfigInput) => [...planOf(input).learningRateScales.values()];
     const expected = [0.75 ** 4, 0.75 ** 3, 0.75 ** 2, 0.75, 1, 1];
@@ -226,36 +226,36 @@ describe('the plan of a stage', () => {
     ]);
   });
 
-  it('a stage may have its own rate for pretrained layers, and its own batch norm', () => {
+  it('can have its own rate for pretrained layers, and its own batch norm', () => {
     const plan = planOf({ stages: [{ train: 'all', epochs: 1, pretrainedRate: 1, batchNorm: 'training' }] });
     expect(plan.learningRateScales.get('layer0.weight')).toBe(1);
     expect(plan.batchNorm).toBe('training');
     expect(planOf({}).batchNorm).toBe('frozen');
   });
 
-  it('counts each parameter’s updates from its first', () => {
+  it('counts the updates of each parameter from its first', () => {
     const { stepOffsets } = planOf({ trainable: 'last:2' }, { 'fc.weight': 0, 'fc.bias': 0 }, 12);
     expect(Object.fromEntries(stepOffsets)).toEqual({ 'layer3.weight': 12, 'fc.weight': 0, 'fc.bias': 0 });
   });
 
-  it('counts the rise of what is thawed in updates', () => {
+  it('measures the warm-up of thawed parameters in updates', () => {
     expect(planOf({ thawWarmup: 1.5 }).thawWarmup).toBe(6);
     expect(planOf({}).thawWarmup).toBe(0);
   });
 
-  it('drops out before the head where asked', () => {
+  it('has dropout before the head on request', () => {
     expect(planOf({ dropout: 0.2 }).dropout).toEqual([{ value: 'x4', into: new Set(['/fc/Gemm']), rate: 0.2 }]);
     expect(planOf({}).dropout).toBeUndefined();
   });
 
-  it('takes over the options of loss and optimizer that are given', () => {
+  it('uses the given options of loss and optimizer', () => {
     const plan = planOf({ loss: { name: 'huber', delta: 2 }, optimizer: { name: 'sgd', nesterov: true }, l2: 0.1 });
     expect([plan.loss, plan.lossOptions]).toEqual(['huber', { delta: 2 }]);
     expect([plan.optimizer, plan.optimizerOptions]).toEqual(['sgd', { nesterov: true }]);
     expect(plan.l2).toBe(0.1);
   });
 
-  it('that selects nothing is refused', () => {
+  it('is refused if it selects nothing', () => {
     expect(() => planOf({ trainable: 'layer9.*' })).toThrow(ThawError);
   });
 });
@@ -280,13 +280,13 @@ describe('the configuration', () => {
     [{ dropout: 1 }, /setting dropout/],
     [{ target: -1 }, /setting target/],
     [{ seed: -1 }, /setting seed/],
-  ])('%j is refused by name', (input, message) => {
+  ])('is refused for %j, with the setting’s name', (input, message) => {
     const parse = () => parseConfig(trainingSchema, input);
     expect(parse).toThrow(ThawError);
     expect(parse).toThrow(message);
   });
 
-  it('takes names for schedules, optimizers and losses', () => {
+  it('accepts names for schedules, optimizers and losses', () => {
     const parsed = config({ schedule: 'step', optimizer: 'sgd', loss: 'mse' });
     expect(parsed.schedule).toMatchObject({ name: 'step', warmup: 0.1, gamma: 0.1, every: 2 });
     expect(parsed.optimizer).toEqual({ name: 'sgd' });

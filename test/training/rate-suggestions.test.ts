@@ -13,14 +13,14 @@ const { rangeTests }: { rangeTests: RangeTest[] } = JSON.parse(
   readFileSync(new URL('../fixtures/fastai.json', import.meta.url), 'utf8'),
 );
 
-it.each(rangeTests)('the rules are fastai’s: $suggestions', ({ rates, losses, suggestions }) => {
+it.each(rangeTests)('the rules match fastai: $suggestions', ({ rates, losses, suggestions }) => {
   const found = { valley: valley(rates, losses), steep: steep(rates, losses), minimum: minimum(rates, losses) };
   for (const rule of ['valley', 'steep', 'minimum'] as const)
     expect(found[rule] / suggestions[rule], rule).toBeCloseTo(1, 6);
 });
 
-describe('what is suggested', () => {
-  // Falls around 1e-3, is lowest at 1e-1, explodes from there.
+describe('the suggested rate', () => {
+  // Falls near 1e-3, has its minimum at 1e-1, and explodes after that.
   const curve = (wave: (i: number) => number) =>
     Array.from({ length: 60 }, (_, i) => {
       const lr = 10 ** (-6 + i / 10);
@@ -28,7 +28,7 @@ describe('what is suggested', () => {
       return { lr, loss };
     });
 
-  it('lies where a curve falls, whether or not single losses waver', () => {
+  it('lies where the curve falls, with or without noise in single losses', () => {
     for (const wave of [() => 0, (i: number) => 0.1 * Math.sin(2.5 * i)]) {
       const { valley, steep, minimum } = suggestRates(smoothed(curve(wave)))!;
       for (const rate of [valley, steep]) {
@@ -40,7 +40,7 @@ describe('what is suggested', () => {
     }
   });
 
-  it('is nothing where the loss rises, wavers, or has too few points', () => {
+  it('is undefined if the loss rises, is noisy, or has too few points', () => {
     const points = (loss: (i: number) => number, count = 40) =>
       smoothed(Array.from({ length: count }, (_, i) => ({ lr: 10 ** (i / 10 - 4), loss: loss(i) })));
     expect(suggestRates(points((i) => 1 + i))).toBeNull();

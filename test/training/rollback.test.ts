@@ -47,24 +47,24 @@ const weightsOf = ({ state }: Checkpoint) =>
 
 const saved = (checkpoint: Checkpoint): Checkpoint => readCheckpoint(writeCheckpoint(checkpoint));
 
-/** What an error of the training says. */
+/** The error that ends the training. */
 const failureOf = async (trainer: Trainer): Promise<ThawError> => {
   const thrown = await eventsOf(trainer).catch((error: unknown) => error);
   expect(thrown).toBeInstanceOf(ThawError);
   return thrown as ThawError;
 };
 
-/** A rate of 0.05 after one rollback. */
+/** The rate is 0.05 after one rollback. */
 const spoilt = { lr: 5e28, rollbacks: { factor: 1e-30 } };
 
-describe('a loss that goes wrong', () => {
+describe('a loss that becomes NaN or explodes', () => {
   it.each<[string, TrainingConfigInput, 'training' | 'validation']>([
     ['in a step', {}, 'training'],
     ['in a step among several of one run', { stepsPerRun: 3 }, 'training'],
     ['in parts of an update', { accumulate: 2 }, 'training'],
     ['by an epoch’s only update', { batch: 23 }, 'validation'],
     ['with averaged weights', { ema: 0.9 }, 'training'],
-  ])('%s begins the epoch again, as if the smaller rate had been there from its start', async (_, config, seen) => {
+  ])('%s restarts the epoch, as if the smaller rate had applied from its start', async (_, config, seen) => {
     const stages = [{ train: 'all', epochs: 2 }];
     const rolled = await trainerOf({ stages, ...spoilt, ...config });
     const events = await eventsOf(rolled);
@@ -81,7 +81,7 @@ describe('a loss that goes wrong', () => {
     expect(of(events, 'step').every(({ loss }) => Number.isFinite(loss))).toBe(true);
   });
 
-  it('keeps what earlier epochs and stages came to', async () => {
+  it('keeps the results of earlier epochs and stages', async () => {
     const stages = [
       { train: 'head', epochs: 2, lr: 0.05 },
       { train: 'all', epochs: 2, lr: 5e28 },
@@ -96,7 +96,7 @@ describe('a loss that goes wrong', () => {
     expect(of(events, 'rollback').map(({ epoch }) => epoch)).toEqual([3]);
   });
 
-  it('need not be infinite: many times what it was is an explosion', async () => {
+  it('need not be infinite: many times its earlier value is an explosion', async () => {
     const trainer = await trainerOf({
       stages: [{ train: 'all', epochs: 3 }],
       lr: 300,
@@ -109,7 +109,7 @@ describe('a loss that goes wrong', () => {
     expect(of(events, 'end')[0].best.accuracy).toBeGreaterThan(0.6);
   });
 
-  it('stopped anywhere and resumed, is never stopped', async () => {
+  it('gives the same result when the training is stopped anywhere and resumed', async () => {
     const config = { stages: [{ train: 'all', epochs: 2 }], ...spoilt };
     const whole = await trainerOf(config);
     await eventsOf(whole);
@@ -127,7 +127,7 @@ describe('a loss that goes wrong', () => {
     }
   });
 
-  it('ends the training once that has been tried as often as it may', async () => {
+  it('ends the training after the maximum number of rollbacks', async () => {
     const config = { stages: [{ train: 'all', epochs: 2 }], lr: 1e30 };
     const trainer = await trainerOf({ ...config, rollbacks: 2 });
     const rates: number[] = [];
@@ -143,14 +143,14 @@ describe('a loss that goes wrong', () => {
     expect(none.message).toBe('the loss is no longer a number in step 2 (learning rate 1e+30)');
   });
 
-  it('with weights that are right is the data’s or the model’s fault, and says so', async () => {
+  it('is reported as a fault of the data or the model if the weights are finite', async () => {
     const failure = await failureOf(await trainerOf({ trainable: 'head', epochs: 1 }, { train: new Spoilt(23) }));
     expect(failure.code).toBe('diverged');
     expect(failure.line).toMatch(/in step 1 .*weights that were right until then\. A smaller rate cannot help/);
   });
 });
 
-/** Images that are no numbers. */
+/** Images that are NaN. */
 class Spoilt implements BatchSource {
   constructor(readonly length: number) {}
 
@@ -177,7 +177,7 @@ class Relabelled extends SyntheticImages {
   }
 }
 
-describe('what looks wrong', () => {
+describe('a finding', () => {
   const learning = { trainable: 'all', epochs: 8, lr: 0.03, optimizer: 'adamw' } as const;
   const findings = async (config: TrainingConfigInput, options: Partial<TrainerOptions> = {}) =>
     of(await eventsOf(await trainerOf(config, options)), 'finding').map(({ finding, epoch, message }) => ({
@@ -186,11 +186,11 @@ describe('what looks wrong', () => {
       message,
     }));
 
-  it('is nothing in a training that learns', async () => {
+  it('is absent from a training that learns', async () => {
     expect(await findings(learning)).toEqual([]);
   });
 
-  it('is a head that sees nothing', async () => {
+  it('reports a head with constant inputs', async () => {
     const { network, anatomy } = await prepared();
     const dead = new Map([
       ['conv2.weight', tensor('float32', [6, 4, 3, 3], new Float32Array(216))],
@@ -202,14 +202,14 @@ describe('what looks wrong', () => {
     ]);
   });
 
-  it('is one answer for everything', async () => {
+  it('reports the same answer for all images', async () => {
     const train = new Relabelled(23, 1, () => 1n);
     expect(await findings({ ...learning, epochs: 4 }, { train })).toEqual([
       { finding: 'constant', epoch: 2, message: expect.stringMatching(/^the model says green of all 15 validation/) },
     ]);
   });
 
-  it('is that validation calls other things by the names', async () => {
+  it('reports that validation uses the class names differently', async () => {
     const swapped = new Relabelled(15, 2, (label) => (label === 2n ? label : 1n - label));
     const [found, ...more] = await findings(learning, { val: swapped });
     expect(found).toMatchObject({ finding: 'labels', message: expect.stringContaining('red → green → red') });

@@ -32,7 +32,7 @@ async function trainerOf(config: TrainingConfigInput, own: Runtime = runtime) {
   return new Trainer({
     ...(await prepared()),
     task: classification(['red', 'green', 'blue']),
-    // At 4 a batch five whole ones and one of 3.
+    // At batch size 4, five full batches and one of 3.
     train: new SyntheticImages(23, 1),
     val: new SyntheticImages(15, 2),
     config: parseConfig(trainingSchema, { lr: 0.02, pretrainedRate: 1, seed: 3, batch: 4, ...config }),
@@ -59,25 +59,25 @@ describe('several steps in one run', () => {
     ['accumulating two batches an update', { accumulate: 2, optimizer: 'sgd' }],
     ['with a momentum that moves', { optimizer: 'sgd', schedule: 'one-cycle' }],
     ['with batch norm that trains, averaged', { batchNorm: 'training', ema: 0.9 }],
-  ])('end with the bits of single ones, %s', async (_, config) => {
+  ])('end with the same bits as single steps, %s', async (_, config) => {
     const single = await finished({ stages, ...config });
     expect(await finished({ stages, ...config, stepsPerRun: 3 })).toEqual(single);
     expect(single.losses.length).toBe(24);
   });
 
-  it('take as many runs as there are whole ones, and one for what is left', async () => {
+  it('take one run per group of full batches, and one for the remainder', async () => {
     const counted = async (config: TrainingConfigInput) => {
       const { runtime: own, runs } = counting();
       await finished({ stages: [{ train: 'all', epochs: 1 }], ...config }, own);
       return runs();
     };
     expect(await counted({})).toBe(6);
-    // 3 + 2 of four images, and one of three; 2 + 2 + 1 + 1 where two make an update, and three updates.
+    // 3 + 2 batches of four images, and one of three. With two batches per update: 2 + 2 + 1 + 1, and three updates.
     expect(await counted({ stepsPerRun: 3 })).toBe(3);
     expect(await counted({ stepsPerRun: 3, accumulate: 2 })).toBe(7);
   });
 
-  it('go on from a checkpoint in mid-epoch, which is of a run’s end', async () => {
+  it('resume from a mid-epoch checkpoint, taken at the end of a run', async () => {
     const config: TrainingConfigInput = { stages, stepsPerRun: 2 };
     const whole = await finished(config);
     const first = await trainerOf(config);
@@ -101,7 +101,7 @@ describe('several steps in one run', () => {
   });
 });
 
-it('names the inputs of a step as before, with an axis for the steps where each has its own', () => {
+it('keeps the names of a step’s inputs, and adds a steps axis to those that differ per step', () => {
   const info = (name: string, shape: readonly (number | string)[]) => ({ name, type: 'float32' as const, shape });
   const node = (op: string, inputs: string[], outputs: string[]) => {
     return { name: op, op, domain: '', inputs, outputs, attributes: {} };

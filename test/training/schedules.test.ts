@@ -31,7 +31,7 @@ interface Setting {
   readonly stepsPerEpoch?: number;
 }
 
-/** What our options are for those of a reference; epochs are of one step unless said. */
+/** Our options for those of a reference. An epoch has one step unless given. */
 function settingOf({ schedule, torch, options: o }: Case): Setting {
   const start = o.start_factor;
   switch (torch) {
@@ -95,7 +95,7 @@ function settingOf({ schedule, torch, options: o }: Case): Setting {
         },
       };
     }
-    // Transformers' warm-up rises from 0, which wastes a step: what comes after it is compared.
+    // The warm-up in Transformers rises from 0, which wastes a step. The steps after the warm-up are compared.
     case 'get_polynomial_decay_schedule_with_warmup':
       return { options: { name: 'polynomial', warmup: o.warmup / STEPS, power: o.power, end: o.end / base } };
     case 'get_inverse_sqrt_schedule':
@@ -111,14 +111,14 @@ function settingOf({ schedule, torch, options: o }: Case): Setting {
   }
 }
 
-/** Steps that a setting cannot have as the reference has them. */
+/** Steps to skip, because a setting cannot match the reference there. */
 const left = ({ torch, options }: Case) => (torch.startsWith('get_') ? options.warmup : 0);
-/** One cycle as a warm-up is compared as long as it rises. */
+/** One cycle as a warm-up is compared while it rises. */
 const right = ({ schedule, torch, options }: Case) =>
   schedule === 'warm-up' && torch === 'OneCycleLR' ? options.steps : STEPS;
 
 describe('schedules against torch.optim.lr_scheduler and transformers', () => {
-  it('the fixture has all but fastai’s', () => {
+  it('the fixture has every schedule except fastai’s', () => {
     const names = new Set(cases.map(({ schedule, torch }) => (torch === 'MultiStepLR' ? 'multi-step' : schedule)));
     names.delete('warm-up');
     expect([...names].sort()).toEqual(SCHEDULE_NAMES.filter((name) => name !== 'fit-one-cycle').sort());
@@ -164,7 +164,7 @@ describe('fit-one-cycle against fastai', () => {
       ...stage({ name: 'fit-one-cycle', rise: 0.3, div: 5 }, lr / 2, epochs * stepsPerEpoch),
     ];
     expect(steps.length).toBe(run.rates.length);
-    // fastai takes single precision for where it stands.
+    // fastai computes its position in single precision.
     for (const [i, { lr, momentum }] of steps.entries()) {
       expect(lr / run.rates[i].at(-1)!, `step ${i}`).toBeCloseTo(1, 5);
       expect(momentum, `step ${i}`).toBeCloseTo(run.momenta[i], 6);
@@ -178,7 +178,7 @@ describe('a schedule', () => {
       scheduleFactor(read(input), { step, steps, stepsPerEpoch, val: [], metric }),
     );
 
-  it('loses no step of its warm-up at rate zero and never exceeds the base', () => {
+  it('wastes no warm-up step at rate zero and never exceeds the base rate', () => {
     for (const warmupShape of ['linear', 'cosine'] as const) {
       const rising = factors({ name: 'constant', warmup: 0.25, warmupShape }, 20);
       expect(rising[0]).toBeCloseTo(1 / 6, 12);
@@ -189,7 +189,7 @@ describe('a schedule', () => {
     for (const [i, f] of linear.entries()) expect(f).toBeCloseTo((i + 1) / 6, 12);
   });
 
-  it('has a rate in a stage of a single step, or of a few', () => {
+  it('has a rate in a stage of one step, or of a few', () => {
     for (const name of SCHEDULE_NAMES) {
       for (const steps of [1, 2, 3]) {
         for (const f of factors(name === 'multi-step' ? { name, at: [1] } : name, steps)) {
@@ -200,7 +200,7 @@ describe('a schedule', () => {
     }
   });
 
-  it('says what it takes', () => {
+  it('refuses unknown options, and suggests one', () => {
     expect(() => read('cosin' as 'cosine')).toThrow(/schedule.*Did you mean cosine\?/);
     expect(() => read({ name: 'one-cycle', warmup: 0.1 } as ScheduleInput)).toThrow(/warmup/);
     expect(() => read('multi-step' as 'cosine')).toThrow(/at/);

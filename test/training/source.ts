@@ -5,7 +5,7 @@ import { CLASSES, SIDE } from './network.ts';
 
 const PIXELS = 3 * SIDE * SIDE;
 
-/** Noise in which a class shows as its channel being brighter, in another order every epoch. */
+/** Noise with one brighter channel per class, in another order every epoch. */
 export class SyntheticImages implements BatchSource {
   private readonly images: Float32Array[];
 
@@ -40,13 +40,13 @@ export class SyntheticImages implements BatchSource {
   }
 }
 
-/** Synthetic images that can be told apart: views differ by noise of their own, and what is recalled is not drawn. */
+/** Synthetic images with keys. Views differ by their own noise, and a cached image is not decoded again. */
 export class RecallableImages implements BatchSource {
-  /** Keys of all images that had to be drawn. */
+  /** Keys of all images that were decoded. */
   readonly drawn: string[] = [];
   private readonly plain: SyntheticImages;
 
-  /** @param content goes into the keys */
+  /** @param content is part of the keys */
   constructor(
     readonly length: number,
     private readonly seed = 1,

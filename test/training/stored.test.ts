@@ -12,20 +12,20 @@ import { runtime } from './network.ts';
 
 const SIDE = 20;
 const CLASSES = ['a', 'b', 'c'];
-/** The same runtime, of which nobody finds out that it has blocks. */
+/** The same runtime, but it does not announce its blocks. */
 const plain: Runtime = { device: 'standard', load: (model, options) => runtime.load(model, options) };
 
 const FILTERS = { 'deep.weight': [32, 32, 3, 3], 'strided.weight': [64, 32, 3, 3], 'small.weight': [32, 64, 3, 5] };
 const STANDARD = ['stem.weight', 'pointwise.weight', 'fc.weight', 'norm.weight', 'norm.bias', 'stem.bias'];
 
-/** Such that results keep their size from layer to layer. */
+/** Scales weights so that values keep their magnitude from layer to layer. */
 function scaled(shape: readonly number[], seed: number) {
   const drawn = weights(shape, seed);
   const inputs = shape.slice(1).reduce((all, d) => all * d, 1);
   return tensor('float32', shape, (i) => ((drawn.data as Float32Array)[i] * 2) / Math.sqrt(inputs));
 }
 
-/** Convolutions over large and small maps, with strides, one with a normalization after it. */
+/** Convolutions over large and small maps, some with strides, one before a normalization. */
 function network(): Promise<Inference> {
   const conv = (name: string, x: string, y: string, attributes: Record<string, number[]>) =>
     ['Conv', [x, `${name}.weight`], [y], attributes, `/${name}/Conv`] as const;
@@ -70,7 +70,7 @@ const plan: TrainingPlan = {
   trainable: new Set([...Object.keys(FILTERS), ...STANDARD]),
   output: 'logits',
   optimizer: 'adamw',
-  // Large, so that rounding does not decide about the sign of a step.
+  // Large, so that rounding does not decide the sign of a step.
   optimizerOptions: { epsilon: 1e-2, weightDecay: 0.1 },
 };
 
@@ -110,7 +110,7 @@ async function trained(on: Runtime, own: Partial<TrainingPlan>, options: Partial
   return { losses, state };
 }
 
-describe('filters that are kept in blocks between steps', () => {
+describe('filters stored in blocks between steps', () => {
   let block: number;
   beforeAll(async () => {
     block = (await machineOf(runtime)).block ?? 0;
@@ -129,7 +129,7 @@ describe('filters that are kept in blocks between steps', () => {
     ['averages of several batches an update', { accumulate: true }, { averaging: { decay: 0.9, warmup: 'power' } }],
     ['activations computed anew', { recompute: true }],
   ];
-  it.each(cases)('train as in the standard order: %s', async (_, own, options = {}) => {
+  it.each(cases)('train as in the standard order, with %s', async (_, own, options = {}) => {
     const [standard, blocked] = [await trained(plain, own, options), await trained(runtime, own, options)];
     blocked.losses.forEach((loss, i) => {
       expect(loss / standard.losses[i]).toBeCloseTo(1, 5);
@@ -148,7 +148,7 @@ describe('filters that are kept in blocks between steps', () => {
     expect(Math.max(...moved.map((w, i) => Math.abs(w - initial[i])))).toBeGreaterThan(1e-3);
   });
 
-  it('are those of more than one tap that fill blocks, with state of their shape; others stay as they are', async () => {
+  it('have several taps and fill their blocks, as does their state; other filters stay in standard order', async () => {
     const kept = async (own: Partial<TrainingPlan>) => [
       ...stepModels(await network(), { ...plan, ...own }, { block }).stored.keys(),
     ];
@@ -170,7 +170,7 @@ describe('filters that are kept in blocks between steps', () => {
     expect(storable(b, filters, 16).map(({ name }) => name)).toEqual(['known']);
   });
 
-  it('no step reorders them before it uses them', async () => {
+  it('are not reordered before a step uses them', async () => {
     const { step } = stepModels(await network(), { ...plan, trainable: new Set(['small.weight']) }, { block });
     const convolutions = step.graph.nodes.filter(({ op }) => op === 'Conv');
     const before = new Map(step.graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
@@ -184,12 +184,12 @@ describe('filters that are kept in blocks between steps', () => {
     );
   });
 
-  it('come back as they were', () => {
+  it('survive a round trip', () => {
     const filter = tensor('float32', [32, 48, 2, 3], (i) => i);
     const as = { shape: filter.shape, block: 16 };
     const kept = toStored(filter, as);
     expect(kept.shape).toEqual([2, 3, 6, 16, 16]);
-    // Output 17, input 34, tap (1, 2), which is the sixth.
+    // Output 17, input 34, tap (1, 2), the sixth tap.
     const place = (((1 * 3 + 2) * 6 + 5) * 16 + 2) * 16 + 1;
     expect((kept.data as Float32Array)[place]).toBe(((17 * 48 + 34) * 2 + 1) * 3 + 2);
     expect(fromStored(kept, as)).toEqual(filter);

@@ -18,7 +18,7 @@ describe('a training', () => {
   });
 
   it.each(['bce-with-logits', 'focal', 'mse', 'l1', 'huber', 'kl'] as const)(
-    'learns by %s, the classes one-hot',
+    'learns by %s, with one-hot classes',
     async (loss) => {
       const trainer = await trainerOf({ trainable: 'all', epochs: 5, lr: 0.03, pretrainedRate: 1, loss });
       const rows = of(await eventsOf(trainer), 'epoch');
@@ -27,7 +27,7 @@ describe('a training', () => {
     },
   );
 
-  it('tells what happens, in order', async () => {
+  it('reports its events in order', async () => {
     const trainer = await trainerOf({
       stages: [
         { train: 'head', epochs: 2 },
@@ -93,7 +93,7 @@ describe('a training', () => {
     expect(of(events, 'stage-end')[1].after).toEqual(third);
   });
 
-  it('an epoch’s loss and accuracy are means over its images, the smaller batch counting less', async () => {
+  it('averages an epoch’s loss and accuracy over its images, so a smaller batch counts less', async () => {
     const events = await eventsOf(await trainerOf({ trainable: 'head', epochs: 1 }));
     const steps = of(events, 'step');
     const mean = (values: readonly number[]) =>
@@ -107,7 +107,7 @@ describe('a training', () => {
     expect(scores.accuracy).toBeCloseTo(right[3] / 23, 12);
   });
 
-  it('the same seed gives the same bits, another seed other ones', async () => {
+  it('gives the same bits for the same seed, and others for another seed', async () => {
     const config = { trainable: 'all', epochs: 2, dropout: 0.3 } as const;
     const [a, b, c] = [await trainerOf(config), await trainerOf(config), await trainerOf({ ...config, seed: 5 })];
     for (const trainer of [a, b, c]) await eventsOf(trainer);
@@ -115,7 +115,7 @@ describe('a training', () => {
     expect(await outcome(c)).not.toEqual(await outcome(a));
   });
 
-  it('of the head leaves all else as it is, byte for byte', async () => {
+  it('of the head leaves all other weights unchanged, byte for byte', async () => {
     const { network } = await prepared({ batchNorm: true });
     const trainer = await trainerOf({ trainable: 'head', epochs: 2, lr: 0.1 }, {}, { batchNorm: true });
     await eventsOf(trainer);
@@ -130,7 +130,7 @@ describe('a training', () => {
 });
 
 describe('the end of a stage', () => {
-  it('the training ends when its minutes are used, within a stage or after it', async () => {
+  it('comes when the minutes are used up, within a stage or after it, and ends the training', async () => {
     const stages = [
       { train: 'head', epochs: 2 },
       { train: 'all', epochs: 2 },
@@ -144,7 +144,7 @@ describe('the end of a stage', () => {
     expect(await ended(60, 1)).toEqual([3, 2, 'finished']);
   });
 
-  it('the target ends the training, and a finished one resumed ends at once', async () => {
+  it('ends the training at the target, and a finished training ends at once when resumed', async () => {
     const config: TrainingConfigInput = {
       stages: [
         { train: 'head', epochs: 3 },
@@ -162,7 +162,7 @@ describe('the end of a stage', () => {
     expect(of(again, 'end')[0].why).toBe('target');
   });
 
-  it('a plateau moves on to the next stage, each with its own patience', async () => {
+  it('comes at a plateau, with a patience per stage, and the next stage starts', async () => {
     const stages = [
       { train: 'head', epochs: 9, patience: 1 },
       { train: 'last:2', epochs: 9 },
@@ -174,7 +174,7 @@ describe('the end of a stage', () => {
     expect(of(events, 'end')[0].why).toBe('plateau');
   });
 
-  it('a stage that is as good as it is asked to be moves on, another goal apart from the target', async () => {
+  it('comes at the stage’s own goal, apart from the target, and the next stage starts', async () => {
     const stages = [
       { train: 'head', epochs: 4, until: 0 },
       { train: 'last:2', epochs: 2, until: 1.1 },
@@ -186,7 +186,7 @@ describe('the end of a stage', () => {
     expect(of(events, 'end')[0].why).toBe('until');
   });
 
-  it('a loss that is no number is an error that says what to do', async () => {
+  it('is an error with advice if the loss becomes NaN', async () => {
     const config = { trainable: 'all', epochs: 2, lr: 1e30, optimizer: 'sgd', schedule: 'constant' } as const;
     const trainer = await trainerOf({ ...config, rollbacks: 0 });
     const error = await eventsOf(trainer).catch((thrown: unknown) => thrown);
@@ -197,7 +197,7 @@ describe('the end of a stage', () => {
     );
   });
 
-  it('an epoch whose last update spoils the weights is seen at its evaluation', async () => {
+  it('comes with a check: the evaluation finds an epoch whose last update makes the weights NaN', async () => {
     const config = {
       trainable: 'all',
       epochs: 2,
@@ -213,14 +213,14 @@ describe('the end of a stage', () => {
   });
 });
 
-describe('stopped and resumed', () => {
+describe('stopped and resumed, a training', () => {
   const stages = [
     { train: 'head', epochs: 1 },
     { train: 'last:2', epochs: 2, batchNorm: 'training' as const },
   ];
   const config = { stages, dropout: 0.4, lr: 0.02, pretrainedRate: 1, seed: 3 };
 
-  it('is never stopped: after an epoch’s last step or in the middle, by its own interrupt', async () => {
+  it('has the same result: after an epoch’s last step or in the middle, by its own interrupt', async () => {
     const whole = await trainerOf(config, {}, { batchNorm: true });
     await eventsOf(whole);
     for (const at of [4, 6]) {
@@ -241,7 +241,7 @@ describe('stopped and resumed', () => {
     }
   });
 
-  it('asked to stop at the end of an epoch or before the first step, it trains no further', async () => {
+  it('stops at once if interrupted at the end of an epoch or before the first step', async () => {
     const whole = await trainerOf(config, {}, { batchNorm: true });
     await eventsOf(whole);
     for (const epochs of [1, 2]) {
@@ -264,7 +264,7 @@ describe('stopped and resumed', () => {
     }
   });
 
-  it('is never stopped: killed after an epoch or a stage, from the checkpoint of that event', async () => {
+  it('has the same result if killed after an epoch or a stage, from the checkpoint of that event', async () => {
     const early = { ...config, patience: 1, lr: 1e-6 };
     const whole = await trainerOf(early, {}, { batchNorm: true });
     const checkpoints: [string, Checkpoint][] = [];
@@ -280,7 +280,7 @@ describe('stopped and resumed', () => {
     }
   });
 
-  it('is never stopped: a rate that was reduced on a plateau stays so', async () => {
+  it('has the same result with a rate that was reduced on a plateau', async () => {
     const schedule = { name: 'reduce-on-plateau', patience: 0, warmup: 0, factor: 0.5, watch: 'metric' } as const;
     const reducing = { trainable: 'head', epochs: 4, lr: 1e-6, optimizer: 'sgd', schedule } as const;
     const whole = await trainerOf(reducing);
@@ -296,7 +296,7 @@ describe('stopped and resumed', () => {
     }
   });
 
-  it('left by its listener in the middle, it still gives its checkpoint', async () => {
+  it('still has its checkpoint if its listener leaves in the middle', async () => {
     const trainer = await trainerOf(config, {}, { batchNorm: true });
     for await (const event of trainer.run()) if (event.type === 'step') break;
     expect((await trainer.checkpoint()).progress.step).toBe(1);

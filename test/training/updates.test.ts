@@ -55,7 +55,7 @@ const compile = async (network = inferShapes(batchNormNetwork(initial), runtime)
     averaging: ema ? { decay, warmup: 'power' } : undefined,
   });
 
-describe('updates with a moving average, against PyTorch and timm in double precision', () => {
+describe('updates with a moving average match PyTorch and timm in double precision', () => {
   it.each([
     ['of several batches, by the mean over all their samples; running statistics move with every batch', 0],
     ['of one batch', 1],
@@ -76,7 +76,7 @@ describe('updates with a moving average, against PyTorch and timm in double prec
       }
     }
 
-    // What is evaluated is a network with the averages, its statistics too.
+    // Evaluation uses a network with the averages, including the averaged statistics.
     const source = {
       length: 3,
       async *batches() {

@@ -19,7 +19,7 @@ const node = (
   attributes: toAttributes(attributes),
 });
 
-test('NormalizeBatch has the gradient of batch norm with the statistics of its batch', async () => {
+test('NormalizeBatch has the gradient of batch norm with batch statistics', async () => {
   const statistics = [
     node('ReduceMean', 'x axes', 'mean', { keepdims: 0 }),
     node('Reshape', 'mean column', 'centre'),

@@ -18,18 +18,18 @@ import { nodeRuntime } from '../../../src/runtime/node/sessions.ts';
 import type { Session } from '../../../src/runtime/session.ts';
 import { draw, type Input } from './inputs.ts';
 
-/** Nodes to be differentiated, and what they are run with. */
+/** Nodes to differentiate, and their inputs. */
 export interface Forward {
   readonly nodes: readonly Node[];
   readonly inputs: ReadonlyMap<string, Input>;
-  /** Values that the loss depends on. */
+  /** The values that the loss depends on. */
   readonly outputs: readonly string[];
-  /** Nodes that compute the same outputs in another way, of which the gradients are taken; `nodes` by default. */
+  /** Nodes that compute the same outputs in another way, and that are differentiated instead; `nodes` by default. */
   readonly differentiated?: readonly Node[];
-  /** Types and shapes of what only these compute. */
+  /** Types and shapes of values that only `differentiated` computes. */
   readonly declared?: ReadonlyMap<string, Typed>;
   readonly opset?: number;
-  /** In which differences are taken: double precision unless ONNX Runtime lacks the kernel, or single if asked for. */
+  /** The precision of the finite differences: double unless ONNX Runtime lacks the kernel, or single on request. */
   readonly precision?: 'single';
   readonly tolerance?: number;
 }
@@ -37,19 +37,22 @@ export interface Forward {
 export interface Comparison {
   readonly input: string;
   readonly precision: 'double' | 'single';
-  /** Greatest difference between gradient and finite difference, over the greatest of all of them. */
+  /** Largest difference between gradient and finite difference, relative to the largest of all gradients. */
   readonly error: number;
   readonly tolerance: number;
 }
 
 const BATCH = 3;
 const OPSET = 24;
-/** Elements of an input whose differences are taken one by one; larger inputs are sampled. */
+/** Number of elements that are checked one by one. Larger inputs are sampled. */
 const SAMPLES = 40;
-/** Whole-tensor directions, which no error at an element that was not sampled escapes. */
+/** Number of random directions over the whole tensor. They find an error at any element that was not sampled. */
 const DIRECTIONS = 2;
 
-/** Weights of (f(+h), f(−h)), (f(+2h), f(−2h)), …: second order is enough in double precision, single takes fourth and a large step. */
+/**
+ * Weights of (f(+h), f(−h)), (f(+2h), f(−2h)), …: double precision uses second order, single precision uses fourth
+ * order and a large step.
+ */
 const PRECISIONS = {
   double: { type: 'float64', step: 1e-4, stencil: [1 / 2], tolerance: 1e-4 },
   single: { type: 'float32', step: 0.02, stencil: [8 / 12, -1 / 12], tolerance: 2e-3 },
@@ -60,8 +63,8 @@ const runtime = nodeRuntime('cpu', { intraOpNumThreads: 1 });
 /**
  * Compares the gradients of a random linear function of the outputs with finite differences.
  *
- * @returns one entry for every differentiated input
- * @throws where the gradient's graph cannot be made or run, or gives a gradient of another shape
+ * @returns one entry per differentiated input
+ * @throws if the gradient graph cannot be built or run, or gives a gradient of another shape
  */
 export async function compareGradients(forward: Forward, seed: string): Promise<Comparison[]> {
   const random = new Random(1, seed);
@@ -145,7 +148,7 @@ const signs = (length: number, random: Random): number[][] =>
 const retyped = (contents: Tensor, type: DataType): Tensor =>
   contents.type === 'float32' ? { ...contents, type, data: arrayFrom(type, numbersOf(contents)) } : contents;
 
-/** What is fed: the inputs that are no initializers, and the loss's weights where there is a loss. */
+/** The feeds: the inputs that are not initializers, and the weights of the loss if there is a loss. */
 const feeds = (
   forward: Forward,
   inputs: ReadonlyMap<string, Tensor>,
@@ -155,7 +158,9 @@ const feeds = (
   ...Object.fromEntries([...weights].map(([name, contents]) => [`${name}.weight`, contents])),
 });
 
-/** A builder that holds the nodes; their results are declared as `shapes` says, or as scalars where they do not matter yet. */
+/**
+ * A builder with the nodes. It declares their results with `shapes`, or as scalars while the shapes are still unknown.
+ */
 function build(
   forward: Forward,
   type: DataType,
@@ -185,13 +190,13 @@ function encode(forward: Forward, b: GraphBuilder, inputs: readonly Value[], out
     opsets: { '': forward.opset ?? OPSET, 'com.microsoft': 1 },
     producerName: 'test',
     producerVersion: '',
-    // Types of outputs are left to ONNX Runtime.
+    // ONNX Runtime infers the output types.
     graph: { ...graph, outputs: outputs.map((name) => ({ name })) },
     metadata: {},
   });
 }
 
-/** Types and shapes of all results, found by running with two batch sizes, and their sizes in the larger one. */
+/** Types and symbolic shapes of all results, from runs with two batch sizes, and their sizes with the larger batch. */
 async function symbolicShapes(
   forward: Forward,
   inputs: ReadonlyMap<string, Tensor>,
@@ -231,7 +236,7 @@ async function gradientModel(
     if (String(gradient.shape) !== String(b.value(name).shape))
       throw new Error(`gradient of ${name} is declared [${gradient.shape}], not [${b.value(name).shape}]`);
   }
-  // A gradient may be the loss's weight itself: outputs of their own keep that from being an input.
+  // A gradient may be the weight of the loss itself. An Identity keeps a graph output from being a graph input.
   const outputs = new Map([...gradients].map(([name, value]) => [name, b.identity(value, `${name}.grad`).name]));
   lower(b, [...outputs.values()]);
   return { session: await runtime.load(encode(forward, b, fed, [...outputs.values()])), outputs };
@@ -246,7 +251,7 @@ async function run(
   return new Map([...outputs].map(([name, output]) => [name, results[output]]));
 }
 
-/** A session that runs the nodes in double precision, or in single where there is no such kernel. */
+/** A session that runs the nodes in double precision, or in single precision if a double kernel is missing. */
 async function forwardSession(forward: Forward): Promise<{ session: Session; precision: 'double' | 'single' }> {
   const model = (type: DataType) => {
     const { b, fed } = build(forward, type, new Map());
@@ -256,7 +261,7 @@ async function forwardSession(forward: Forward): Promise<{ session: Session; pre
     try {
       return { session: await runtime.load(model('float64')), precision: 'double' };
     } catch (error) {
-      // The kernel is missing, or (com.microsoft) the operator has no such type at all.
+      // The kernel is missing, or the com.microsoft operator does not support the type.
       if (!/NOT_IMPLEMENTED|has no kernel|Type Error|not supported/i.test(String((error as Error).message)))
         throw error;
     }

@@ -8,7 +8,7 @@ import { compareGradients } from './check.ts';
 import { f32 } from './inputs.ts';
 import { forwardOf, operatorOf } from './row.ts';
 
-// The adjoint domain's only operator with a rule has a test of its own (batch-statistics.test.ts).
+// The adjoint domain has one operator with a rule, which has its own test (batch-statistics.test.ts).
 test('every rule has a case', () => {
   const covered = new Set(ROWS.map((row) => `${operatorOf(row).domain}.${operatorOf(row).name}`));
   for (const { domain = '' } of quantization)
@@ -18,7 +18,7 @@ test('every rule has a case', () => {
   expect(rules.filter((rule) => !covered.has(rule))).toEqual([]);
 });
 
-// The registry is read-only for everyone else.
+// The registry is read-only elsewhere.
 const standard = RULES[''] as Record<string, Rule>;
 const { Tanh } = standard;
 
@@ -31,23 +31,23 @@ const worst = async () => {
   return comparison.error / comparison.tolerance;
 };
 
-test('the checker passes the right rule and fails a slightly wrong one', async () => {
+test('the checker accepts the right rule and rejects a slightly wrong one', async () => {
   expect(await worst()).toBeLessThan(1);
   standard.Tanh = ({ b, outputs: [y], dy: [dy] }) => [() => b.mul(dy, b.sub(1.001, b.square(y)))];
   expect(await worst()).toBeGreaterThan(1);
 });
 
-test('the checker fails a gradient of zero that is not', async () => {
+test('the checker rejects a missing gradient that should not be zero', async () => {
   standard.Tanh = () => ['zero'];
   expect(await worst()).toBeGreaterThan(1);
 });
 
-test('a rule without an entry for an input that needs a gradient is refused', async () => {
+test('differentiation refuses a rule without an entry for an input that needs a gradient', async () => {
   standard.Tanh = () => [];
   await expect(worst()).rejects.toThrow('Tanh node "node" cannot be differentiated: the rule gives no gradient');
 });
 
-test('the checker fails a gradient of another shape', async () => {
+test('the checker rejects a gradient of another shape', async () => {
   standard.Tanh = ({ b, dy: [dy] }) => [() => ({ ...b.slice(dy, 1, 0, 2), shape: dy.shape })];
   await expect(worst()).rejects.toThrow();
 });

@@ -4,7 +4,7 @@ import { type AttributeLike, GraphBuilder, toAttributes, type Value, writeModel 
 import { nodeRuntime } from '../../../src/runtime/node/sessions.ts';
 import { smallModel, tensor } from '../../small-models.ts';
 
-/** A node that the builder has no method for, one output, shaped as its input. */
+/** Appends a node that the builder has no method for. It has one output, with the shape of its input. */
 function append(
   b: GraphBuilder,
   op: string,
@@ -26,7 +26,7 @@ function append(
 const operators = (b: GraphBuilder, from: number) => b.nodes.slice(from).map(({ op }) => op);
 
 describe('differentiate', () => {
-  test('emits nothing that only frozen values would need', () => {
+  test('emits no node that only frozen values would need', () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', ['batch', 4]);
     const first = b.input('first', 'float32', [4, 4]);
@@ -39,7 +39,7 @@ describe('differentiate', () => {
     expect(operators(b, before)).not.toContain('Sub');
   });
 
-  test('leaves out what the loss does not depend on', () => {
+  test('omits values that the loss does not depend on', () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', [2]);
     const unused = b.input('unused', 'float32', [2]);
@@ -48,7 +48,7 @@ describe('differentiate', () => {
     expect([...gradients.keys()]).toEqual(['x']);
   });
 
-  test('gives the loss itself, and what is added to it, the gradient 1', () => {
+  test('gives the gradient 1 to the loss and to each term added to it', () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', []);
     const y = b.input('y', 'float32', []);
@@ -57,7 +57,7 @@ describe('differentiate', () => {
     expect(b.tensorOf(gradients.get('x')!)?.data).toEqual(Float32Array.of(1));
   });
 
-  test('gives the rows zeros that an export guards from NaN', async () => {
+  test('gives zeros to the rows that an export protects from NaN', async () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', ['batch', 3]);
     const weights = b.input('weights', 'float32', ['batch', 3]);
@@ -77,7 +77,7 @@ describe('differentiate', () => {
     for (const [i, expected] of [0.25, -0.125, -0.125, 0, 0, 0].entries()) expect(found[i]).toBeCloseTo(expected, 6);
   });
 
-  test('refuses an operator without a rule, by node, but only in the way of a gradient', () => {
+  test('refuses an operator without a rule and names the node, but only if a gradient must pass it', () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', [2]);
     const w = b.input('w', 'float32', [2]);
@@ -91,7 +91,7 @@ describe('differentiate', () => {
     );
   });
 
-  test('refuses axes that are not known when compiling', () => {
+  test('refuses axes that are unknown at compile time', () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', [2]);
     const axes = b.input('axes', 'int64', [1]);
@@ -99,7 +99,7 @@ describe('differentiate', () => {
     expect(() => differentiate(b, loss, ['x'])).toThrowError(/"the ReduceSum".*"axes" is not known when compiling/);
   });
 
-  test('takes contents of computed values from the caller', () => {
+  test('uses contents of computed values from the caller', () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', [2, 3]);
     const axes = b.input('axes', 'int64', [1]);
@@ -108,7 +108,7 @@ describe('differentiate', () => {
     expect(differentiate(b, loss, ['x'], { known }).get('x')!.shape).toEqual([2, 3]);
   });
 
-  test('refuses an image of unknown size if the formula depends on it', () => {
+  test('refuses an image of unknown size if the formula depends on the size', () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', ['batch', 2, 'height', 'width']);
     const w = b.input('w', 'float32', [2, 2, 3, 3]);
@@ -123,11 +123,11 @@ describe('differentiate', () => {
     );
   });
 
-  test('refuses what a sequence, an optional or an operator without a rule hands on', () => {
+  test('refuses values from a sequence, an optional or an operator without a rule', () => {
     const through = (...nodes: readonly [op: string, inputs: string[], output: string][]) => {
       const b = new GraphBuilder();
       b.input('x', 'float32', [2, 3]);
-      // Shape inference knows tensors only: what lies between is not declared.
+      // Shape inference handles tensors only, so the values in between have no declaration.
       for (const [op, inputs, output] of nodes) {
         b.append({ name: `the ${op}`, op, domain: '', inputs, outputs: [output], attributes: {} });
       }
@@ -148,7 +148,7 @@ describe('differentiate', () => {
     expect(through(['DynamicQuantizeLinear', ['x'], 'q'], ['Cast', ['q'], 'y'])).toThrowError(refuses('Cast'));
   });
 
-  test('stops at jumps and integers', () => {
+  test('stops at step functions and integers', () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', [2]);
     const whole = b.cast(b.cast(x, 'int64'), 'float32');
@@ -161,16 +161,16 @@ test('operators have a rule, a gradient of zero, or neither', () => {
   expect(differentiability('Conv')).toBe('rule');
   expect(differentiability('Gelu', 'com.microsoft')).toBe('rule');
   expect(differentiability('Shape')).toBe('zero');
-  // Its derivative is zero almost everywhere, but whoever trains through it wants to be told.
+  // Its derivative is zero almost everywhere, but users who train through it need an error.
   expect(differentiability('QLinearConv')).toBe('none');
   expect(differentiability('toString')).toBe('none');
 });
 
-// Its Gradient operator is given these two functions, at a = 1 and b = 2.
+// The ONNX standard uses these two functions as examples of its Gradient operator, at a = 1 and b = 2.
 test.each([
   ['a + b', (b: GraphBuilder, x: Value, y: Value) => b.add(x, y), [1, 1]],
   ['(a + b)·a', (b: GraphBuilder, x: Value, y: Value) => b.mul(b.add(x, y), x), [4, 1]],
-] as const)('%s has the gradient that the ONNX standard says', async (_, compute, expected) => {
+] as const)('%s has the gradient that the ONNX standard gives', async (_, compute, expected) => {
   const b = new GraphBuilder();
   const inputs = ['a', 'b'].map((name) => b.input(name, 'float32', []));
   const gradients = differentiate(b, compute(b, inputs[0], inputs[1]), ['a', 'b']);

@@ -1,12 +1,12 @@
 import { arrayFrom, type DataType, type Dimension, elementCount, type Tensor } from '../../../src/onnx/index.ts';
 import type { Random } from '../../../src/random.ts';
 
-/** An input of a case: its symbolic dimension, if any, is the batch, which takes several sizes. */
+/** An input of a case. If it has a symbolic dimension, that is the batch, which takes several sizes. */
 export interface Input {
   readonly type: DataType;
   readonly shape: readonly Dimension[];
   readonly values: (random: Random, count: number) => number[];
-  /** Known when compiling (an initializer) or fed. */
+  /** An initializer, known at compile time, instead of a feed. */
   readonly constant: boolean;
   readonly differentiated: boolean;
 }
@@ -19,29 +19,31 @@ const data = (shape: readonly Dimension[], values: Input['values']): Input => ({
   differentiated: true,
 });
 
-/** An even spread over (low, high) in random order, so that no two values are close: no ties, no kinks in maxima. */
+/**
+ * Evenly spaced values over (low, high) in random order. No two values are close, so maxima have no ties and no kinks.
+ */
 const spread = (low: number, high: number) => (random: Random, count: number) =>
   random
     .shuffle(Array.from({ length: count }, (_, i) => i))
     .map((i) => low + ((high - low) * (i + random.between(0.3, 0.7))) / count);
 
-/** Values of both signs, none of them within 0.1 of zero. */
+/** Values of both signs, all at least 0.1 away from zero. */
 export const f32 = (...shape: Dimension[]): Input =>
   data(shape, (random, count) => spread(-1.6, 1.6)(random, count).map((v) => (v < 0 ? v - 0.1 : v + 0.1)));
 
 /** Values between two bounds. */
 export const between = (low: number, high: number, ...shape: Dimension[]): Input => data(shape, spread(low, high));
 
-/** Given values. */
+/** The given values. */
 export const exactly = (values: readonly number[], ...shape: Dimension[]): Input => data(shape, () => [...values]);
 
-/** Fed, but no gradient is asked for. */
+/** A feed without a gradient. */
 export const frozen = (input: Input): Input => ({ ...input, differentiated: false });
 
-/** Known when compiling. */
+/** A value that is known at compile time. */
 export const constant = (input: Input): Input => ({ ...input, differentiated: false, constant: true });
 
-/** Integers known when compiling: axes, pads, … A list unless a shape is given. */
+/** Integers that are known at compile time: axes, pads, … A list unless a shape is given. */
 export const ints = (values: readonly number[], shape: readonly number[] = [values.length]): Input => ({
   type: 'int64',
   shape,
@@ -57,10 +59,10 @@ export const bools = (values: readonly number[], ...shape: Dimension[]): Input =
   constant: false,
 });
 
-/** Fed instead of known when compiling. */
+/** A feed instead of an initializer. */
 export const fed = (input: Input): Input => ({ ...input, constant: false });
 
-/** An optional input left out. */
+/** An optional input that is omitted. */
 export const omitted = undefined;
 
 export const sizesAt = (shape: readonly Dimension[], batch: number): number[] =>

@@ -12,7 +12,10 @@ const node = (op: string, inputs: readonly string[], output: string): Node => ({
   attributes: {},
 });
 
-/** Which rows are replaced: those whose softmax is NaN, or those whose mask has no number, which the specification of `Attention` asks. */
+/**
+ * Two ways to choose the replaced rows: the softmax is NaN, or the mask has only −∞, as the specification of
+ * `Attention` requires.
+ */
 const CHOICES: Readonly<Record<string, readonly Node[]>> = {
   'their softmax is NaN': [node('Softmax', ['masked'], 'weights'), node('IsNaN', ['weights'], 'replaced')],
   'their mask has no number': [
@@ -23,7 +26,7 @@ const CHOICES: Readonly<Record<string, readonly Node[]>> = {
   ],
 };
 
-test.each(Object.entries(CHOICES))('rows that are replaced because %s have no gradient', async (_, choice) => {
+test.each(Object.entries(CHOICES))('rows replaced because %s have no gradient', async (_, choice) => {
   const nothing = -Infinity;
   const comparisons = await compareGradients(
     {

@@ -14,12 +14,12 @@ const inputOf = ({ type, shape, values }: Numbers): Input => ({
 
 const LOSSES = casesOf('SoftmaxCrossEntropyLoss', 'NegativeLogLikelihoodLoss');
 
-test('there are cases of both losses', () => {
+test('both losses have cases', () => {
   expect(LOSSES.length).toBeGreaterThan(25);
 });
 
 test.each(LOSSES.map((row) => [row.name, row] as const))(
-  'the gradients of ONNX’s own case agree with finite differences: %s',
+  'the gradients of the ONNX case %s agree with finite differences',
   async (name, { operator, attributes, inputs, outputs }) => {
     const comparisons = await compareGradients(
       forwardOf([operator, attributes, inputs.map(inputOf), { outputs: outputs.length }]),

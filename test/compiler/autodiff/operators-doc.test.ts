@@ -3,11 +3,11 @@ import { expect, test } from 'vitest';
 import { LIMITS, operatorsPage, PAGE } from '../../../scripts/build/operators-doc.ts';
 import { differentiability } from '../../../src/compiler/autodiff/index.ts';
 
-test('docs/operators.md is what the registry says (npx tsx scripts/build/operators-doc.ts)', () => {
+test('docs/operators.md matches the registry (npx tsx scripts/build/operators-doc.ts)', () => {
   expect(readFileSync(PAGE, 'utf8')).toBe(operatorsPage());
 });
 
-test('limits are those of rules', () => {
+test('every documented limit belongs to a rule', () => {
   for (const name of Object.keys(LIMITS)) {
     const dot = name.lastIndexOf('.');
     expect(differentiability(name.slice(dot + 1), name.slice(0, Math.max(0, dot))), name).toBe('rule');

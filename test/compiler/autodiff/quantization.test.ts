@@ -4,7 +4,7 @@ import { GraphBuilder, type Value } from '../../../src/onnx/index.ts';
 import { clipped, quantization, titleOf, unknownScale } from './cases/quantization.ts';
 import { compareGradients } from './check.ts';
 
-describe('the gradient passes a rounding where nothing is cut off', () => {
+describe('the gradient passes through rounding unless the value is clipped', () => {
   test.each(quantization.map((row) => [titleOf(row), row] as const))('%s', async (title, row) => {
     const comparisons = await compareGradients(clipped(row), title);
     expect(comparisons.map(({ input }) => input)).toEqual(['x']);
@@ -15,17 +15,17 @@ describe('the gradient passes a rounding where nothing is cut off', () => {
   });
 });
 
-test('a scale that is not known when compiling is refused', async () => {
+test('differentiation refuses a scale that is unknown at compile time', async () => {
   await expect(compareGradients(unknownScale(), 'scale')).rejects.toThrow(/"scale" is not known when compiling/);
 });
 
-describe('what has no gradient is refused, not taken for zero', () => {
+describe('differentiation refuses operations without a gradient, instead of assuming zero', () => {
   const quantized = (b: GraphBuilder, x: Value, scale: Value) =>
     b.emit('QuantizeLinear', [x, scale, b.scalar(0, 'int8')], [{ type: 'int8', shape: x.shape }])[0];
   const dequantized = (b: GraphBuilder, q: Value, scale: Value) =>
     b.emit('DequantizeLinear', [q, scale], [{ type: 'float32', shape: q.shape }])[0];
 
-  test('an operator on whole numbers', () => {
+  test('an operator on integers', () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', [2, 3]);
     const scale = b.scalar(0.5, 'float32');

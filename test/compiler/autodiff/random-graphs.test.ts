@@ -15,7 +15,7 @@ describe('gradients of random graphs agree with finite differences', () => {
   test.each(SEEDS)('features %i', (seed) => expectTrueGradients(randomFeatureGraph(seed), `features ${seed}`));
   test.each(SEEDS)('images %i', (seed) => expectTrueGradients(randomImageGraph(seed), `images ${seed}`));
 
-  test('they are made of many operators', () => {
+  test('the graphs contain many operators', () => {
     const graphs = SEEDS.flatMap((seed) => [randomFeatureGraph(seed), randomImageGraph(seed)]);
     const operators = new Set(graphs.flatMap(({ nodes }) => nodes.map(({ op }) => op)));
     expect(operators.size).toBeGreaterThan(20);

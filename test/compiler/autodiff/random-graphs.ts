@@ -8,10 +8,10 @@ interface Known {
   readonly shape: readonly number[];
 }
 
-/** Appends one or a few nodes. */
+/** Appends one or more nodes. */
 type Step = (x: Known) => Known;
 
-/** Composes a graph node by node; shapes are without the batch, which is everyone's first dimension. */
+/** Composes a graph node by node. Its shapes omit the batch, which is the first dimension of every value. */
 class Composer {
   readonly nodes: Node[] = [];
   readonly inputs = new Map<string, Input>();
@@ -56,7 +56,7 @@ class Composer {
     return value;
   }
 
-  /** Mostly a recent value, now and then any, so that values are used more than once. */
+  /** Usually a recent value, sometimes any value, so that values have several readers. */
   source(): Known {
     return this.random.chance(0.6) ? this.values.at(-1)! : this.pick(this.values);
   }
@@ -140,7 +140,7 @@ export function randomImageGraph(seed: number): Forward {
       const split = c.node('Reshape', [x.name, c.input(ints([0, 2, channels / 2, h, w]))], [2, channels / 2, h, w]);
       const shuffled = c.node('Transpose', [split.name], [channels / 2, 2, h, w], { perm: [0, 2, 1, 3, 4] });
       const joined = c.node('Reshape', [shuffled.name, c.input(ints([0, channels, h, w]))], x.shape);
-      // The values of rank 5 are no images.
+      // Values of rank 5 are not images.
       c.values.splice(-3, 2);
       return joined;
     },

@@ -27,7 +27,7 @@ const SHAPES: Readonly<Record<string, readonly number[]>> = Object.fromEntries(
   ]).flat() as [string, number[]][],
 );
 
-/** Blocks of a vision transformer of any number of images, and the mean square of what they make. */
+/** Blocks of a vision transformer for any number of images, and the mean square of their output. */
 function place(b: GraphBuilder) {
   const x = b.input('x', 'float32', ['N', TOKENS, WIDTH]);
   const w = Object.fromEntries(Object.entries(SHAPES).map(([name, shape]) => [name, b.input(name, 'float32', shape)]));
@@ -54,7 +54,10 @@ function place(b: GraphBuilder) {
   return { inputs: [x, ...Object.values(w)], loss: b.reduceMean(b.square(sum)) };
 }
 
-/** The gradients of all that trains, by a backward pass that keeps what it reads or computes some of it anew. */
+/**
+ * The gradients of all trainable parameters. The backward pass either keeps the values that it reads or recomputes some
+ * of them.
+ */
 function gradientsOf(
   choose?: (b: GraphBuilder, passes: Passes) => Recall | undefined,
   write: typeof place = place,
@@ -88,8 +91,8 @@ const count = (nodes: readonly Node[], op: string) => nodes.filter((node) => nod
 const readers = (nodes: readonly Node[], name: string, op: string) =>
   nodes.filter((node) => node.op === op && node.inputs.includes(name)).length;
 
-describe('what is computed anew in a transformer', () => {
-  test('freely: what normalizations and activations make for dense layers', () => {
+describe('recomputation in a transformer', () => {
+  test('by default covers the outputs of normalizations and activations that dense layers read', () => {
     expect(count(free.graph.nodes, 'LayerNormalization')).toBe(2 * 2 * BLOCKS);
     expect(count(free.graph.nodes, 'Gelu')).toBe(2 * BLOCKS);
     for (const op of ['Softmax', 'Split', 'MatMul'])
@@ -97,7 +100,7 @@ describe('what is computed anew in a transformer', () => {
     expect(free.memory).toBeLessThan(0.85 * kept.memory);
   });
 
-  test('when asked for: all between the sums, but no sum', () => {
+  test('on request covers all values between the sums, but no sum', () => {
     expect(count(all.graph.nodes, 'Softmax')).toBe(2 * BLOCKS);
     const products = (layer: string) => readers(all.graph.nodes, layer, 'MatMul');
     expect([products('1.fc1'), products('2.qkv')]).toEqual([2, 2]);
@@ -105,7 +108,7 @@ describe('what is computed anew in a transformer', () => {
     expect(all.memory).toBeLessThan(0.5 * free.memory);
   });
 
-  test('the gradients are the same to the bit', async () => {
+  test('keeps the gradients identical to the bit', async () => {
     const feeds = Object.fromEntries(
       [['x', [3, TOKENS, WIDTH]] as const, ...Object.entries(SHAPES)].map(([name, shape], i) => [
         name,
@@ -137,7 +140,7 @@ async function run(graph: Model['graph'], feeds: Record<string, Tensor>) {
 test.each([
   ['what costs next to nothing', recomputedFreely],
   ['what costs little', recomputed],
-] as const)('parts of a weight are taken anew in the backward pass, with %s', async (_, choose) => {
+] as const)('slices a weight again in the backward pass, with %s', async (_, choose) => {
   const split = (b: GraphBuilder) => {
     const [x, w] = [b.input('x', 'float32', ['N', 3, 4]), b.input('w', 'float32', [4, 8])];
     const half = { type: w.type, shape: [4, 4] };

@@ -3,14 +3,14 @@ import type { Forward } from './check.ts';
 import type { Input } from './inputs.ts';
 
 export interface RowOptions {
-  /** Number of outputs, or which of them the loss depends on; the first by default. */
+  /** The number of outputs, or which of them the loss depends on; the first by default. */
   readonly outputs?: number | readonly boolean[];
   readonly precision?: 'single';
   readonly tolerance?: number;
   readonly opset?: number;
 }
 
-/** Operator (`domain.Name` outside the standard), attributes, inputs in order. */
+/** Operator (`domain.Name` outside the standard domain), attributes, inputs in order. */
 export type Row = readonly [
   op: string,
   attributes: Readonly<Record<string, AttributeLike>>,
@@ -46,7 +46,7 @@ export function forwardOf(row: Row): Forward {
   };
 }
 
-/** What a test is called: `Conv {group: 2} [1,4,5,5] [4,2,3,3]`. */
+/** The title of a test: `Conv {group: 2} [1,4,5,5] [4,2,3,3]`. */
 export function titleOf([op, attributes, inputs]: Row): string {
   const plain = Object.entries(attributes).map(([name, value]) => {
     const shown = typeof value === 'object' && 'kind' in value ? value.value : value;

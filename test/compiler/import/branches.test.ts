@@ -10,7 +10,7 @@ const branch = (nodes: readonly NodeLine[], output: string, initializers: Record
 };
 const bool = (value: number): Tensor => tensor('bool', [], () => value);
 
-/** Two branches that use the same names inside, one of which a branch within it reads, and one that only passes x on. */
+/** Two branches with the same inner names. In one, a nested branch reads such a name; the other only passes x on. */
 const model = smallModel({
   opset: 18,
   inputs: { x: ['N', 3] },
@@ -76,25 +76,25 @@ const outputOf = async (encoded: Model) => {
 };
 const count = ({ nodes }: Graph, op: string) => nodes.filter((node) => node.op === op).length;
 
-test('branches whose condition is known take the place of their If', async () => {
+test('a branch replaces its If when the condition is known', async () => {
   const known = {
     ...model,
     graph: { ...model.graph, initializers: new Map([...model.graph.initializers, ['chosen', bool(1)]]) },
   };
   const inlined = inlineBranches(known, new Map());
-  // What is left is the If whose condition is computed from data.
+  // The If that remains has a condition computed from data.
   expect(count(inlined.graph, 'If')).toBe(1);
   expect(inlined.graph.initializers.has('own')).toBe(true);
   expect(await outputOf(inlined)).toEqual(await outputOf(known));
   expect(inlineBranches(inlined, new Map())).toBe(inlined);
 });
 
-test('a condition may be known from shapes alone', () => {
+test('shapes alone can decide a condition', () => {
   expect(count(inlineBranches(model, new Map()).graph, 'If')).toBe(2);
   expect(count(inlineBranches(model, new Map([['chosen', bool(0)]])).graph, 'If')).toBe(1);
 });
 
-test('a weight keeps its name, or its If', () => {
+test('an If stays if inlining would rename one of its weights', () => {
   const clash = {
     ...model,
     graph: { ...model.graph, initializers: new Map([...model.graph.initializers, ['own', weights([3])]]) },

@@ -14,7 +14,7 @@ interface Body {
   readonly types?: Parameters<typeof smallModel>[0]['types'];
 }
 
-/** A subgraph whose results are told by name only, as exporters do. */
+/** A subgraph that declares its results by name only, as exporters do. */
 function body({ outputs, ...rest }: Body): Attribute {
   const { graph } = smallModel({ outputs: Object.fromEntries(outputs.map((name) => [name, []])), ...rest });
   const results = outputs.map((name) => ({
@@ -27,7 +27,10 @@ function body({ outputs, ...rest }: Body): Attribute {
 const int = (value: number): Tensor => tensor('int64', [], () => value);
 const bool = (value: number): Tensor => tensor('bool', [], () => value);
 
-/** h ← tanh(h·w + x + step·b), the steps' h/2 as a second result, with a weight of the body's own and one from outside. */
+/**
+ * h ← tanh(h·w + x + step·b). The second result is h/2 of each step. One weight belongs to the body, another is
+ * outside.
+ */
 const loop = (trips: Tensor, go = bool(1)) =>
   smallModel({
     opset: 18,
@@ -61,7 +64,7 @@ const loop = (trips: Tensor, go = bool(1)) =>
     ],
   });
 
-/** A recurrence over the second axis of x, from its end, whose results come last step first along the last axis. */
+/** A recurrence over the second axis of x, from its end. Its results are along the last axis, the last step first. */
 const scan = smallModel({
   opset: 18,
   inputs: { x: ['N', 4, 3] },
@@ -110,14 +113,14 @@ describe.each([
   ['Loop', loop(int(4)), inputs.loop],
   ['Scan', scan, inputs.scan],
 ] as const)('%s with a known number of steps', (op, model, x) => {
-  test('is written out, and computes the same', async () => {
+  test('is unrolled, and computes the same', async () => {
     const network = await inferNetwork(model, nodeRuntime());
     expect(count(network.model.graph, op)).toBe(0);
     expect(count(network.model.graph, 'Tanh')).toBe(4);
     expect(await run(network.model, { x })).toEqual(await run(model, { x }));
   });
 
-  test('has gradients that agree with differences', async () => {
+  test('has gradients that agree with finite differences', async () => {
     const network = await inferNetwork(model, nodeRuntime());
     const trainable = op === 'Loop' ? ['w', 'b'] : ['w', 'start'];
     const plan = { ...PLAN_DEFAULTS, trainable: new Set(trainable), output: 'all', loss: 'mse' as const };
@@ -149,30 +152,30 @@ const nothing = { values: new Map(), constants: new Map() };
 test.each([
   ['number of steps', 'trips'],
   ['condition', 'go'],
-])('a loop whose %s is computed stays', (_, name) => {
+])('a loop stays if its %s is computed from data', (_, name) => {
   const model = loop(int(4));
   const contents = model.graph.initializers.get(name)!;
   model.graph.initializers.delete(name);
   expect(unrollLoops(model, nothing)).toBe(model);
-  // Where it is known from shapes, it is written out.
+  // If shapes determine the value, the loop is unrolled.
   const known = { ...nothing, constants: new Map([[name, contents]]) };
   expect(count(unrollLoops(model, known).graph, 'Loop')).toBe(0);
 });
 
-test('a loop of no steps, of too many, or that is not entered stays', () => {
+test('a loop stays if it has no steps, too many steps, or is never entered', () => {
   for (const model of [loop(int(0)), loop(int(MOST_STEPS + 1)), loop(int(4), bool(0))]) {
     expect(unrollLoops(model, nothing)).toBe(model);
   }
   expect(count(unrollLoops(loop(int(MOST_STEPS)), nothing).graph, 'Tanh')).toBe(MOST_STEPS);
 });
 
-test('a weight keeps its name, or its loop', () => {
+test('a loop stays if unrolling would rename one of its weights', () => {
   const model = loop(int(4));
   model.graph.initializers.set('b', weights([3]));
   expect(unrollLoops(model, nothing)).toBe(model);
 });
 
-test('a loop in a loop is written out with it', async () => {
+test('a nested loop is unrolled with its outer loop', async () => {
   const model = smallModel({
     opset: 18,
     inputs: { x: ['N', 3] },

@@ -30,7 +30,7 @@ const half = (type: 'float16' | 'bfloat16'): Model => {
   return { ...model, graph: { ...model.graph, valueInfo: [{ name: 'p', type, shape: [1, 3] }] } };
 };
 
-test.each(['float16', 'bfloat16'] as const)('%s becomes float32 wherever a type is written', async (type) => {
+test.each(['float16', 'bfloat16'] as const)('%s becomes float32 in every type declaration', async (type) => {
   const single = inSinglePrecision(half(type));
   const { graph } = single;
   const tensors = [...graph.initializers.values()].map((value) => value.type);
@@ -42,12 +42,12 @@ test.each(['float16', 'bfloat16'] as const)('%s becomes float32 wherever a type 
   expect(y).toMatchObject({ type: 'float32', data: Float32Array.of(5, 5, 5) });
 });
 
-test('a model without halves is itself', () => {
+test('a model without half precision stays the same object', () => {
   const model = smallModel({ inputs: { x: [1] }, outputs: { y: [1] }, nodes: [['Cast', ['x'], ['y'], { to: 1 }]] });
   expect(inSinglePrecision(model)).toBe(model);
 });
 
-test('a batch freed in the single is freed in the model, types and weights its own', async () => {
+test('a batch freed in the float32 copy is freed in the model, which keeps its types and weights', async () => {
   const model = half('float16');
   const { model: freed } = await inferShapes(inSinglePrecision(model), nodeRuntime());
   const { graph } = inPrecisionOf(model, freed);

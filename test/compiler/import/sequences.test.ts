@@ -7,7 +7,7 @@ import { type NodeLine, smallModel, tensor, weights } from '../../small-models.t
 import { runtime } from '../../training/network.ts';
 import { compareWithDifferences } from '../step/differences.ts';
 
-/** `x · w`, then nodes from `a` [N, 6] to `b` [N, 6], then the head. */
+/** `x · w`, then the given nodes from `a` [N, 6] to `b` [N, 6], then the head. */
 const around = (...nodes: readonly NodeLine[]) =>
   smallModel({
     opset: 18,
@@ -77,7 +77,7 @@ test.each<[what: string, nodes: NodeLine[]]>([
   });
 });
 
-test('sequences whose members follow the batch stay, and so does a model without any', async () => {
+test('sequences whose members depend on the batch stay, and a model without sequences stays unchanged', async () => {
   const dynamic = around(['SplitToSequence', ['a'], ['s']], ['ConcatFromSequence', ['s'], ['b'], { axis: 0 }]);
   const network = await inferShapes(dynamic, runtime);
   expect(writeSequences(network.model, network)).toBe(network.model);

@@ -14,10 +14,10 @@ const scoresOf = async (model: Model): Promise<Tensor> => {
   return output;
 };
 
-describe.each([true, false])('one scale a channel: %s', (perChannel) => {
+describe.each([true, false])('one scale per channel: %s', (perChannel) => {
   const model = quantizedPretrained({ perChannel });
 
-  test('float weights take the place of whole ones, and compute the same', async () => {
+  test('float weights replace integer weights, and compute the same', async () => {
     const float = withFloatWeights(model);
     const { initializers } = float.graph;
     for (const name of ['stem', 'block', 'fc']) {
@@ -30,7 +30,7 @@ describe.each([true, false])('one scale a channel: %s', (perChannel) => {
     );
   });
 
-  test('what is rounded is close to what it was made from', async () => {
+  test('rounded weights are close to the original weights', async () => {
     const [float, whole] = [await scoresOf(pretrained()), await scoresOf(model)];
     (whole.data as Float32Array).forEach((value, i) => {
       expect(Math.abs(value - (float.data as Float32Array)[i])).toBeLessThan(0.05);
@@ -38,7 +38,7 @@ describe.each([true, false])('one scale a channel: %s', (perChannel) => {
   });
 });
 
-test('a model without whole weights is left as it is', () => {
+test('a model without integer weights stays unchanged', () => {
   const model = pretrained();
   expect(withFloatWeights(model)).toBe(model);
 });
@@ -56,7 +56,7 @@ const onWeight = (weight: Tensor, scale: Tensor, more: Parameters<typeof smallMo
     ],
   });
 
-test('a weight that several read in one way has one float, one without a zero point is of its own type', async () => {
+test('readers that dequantize a weight alike share one float weight, and a missing zero point implies the weight’s own type', async () => {
   const model = onWeight(
     tensor('int8', [4, 4], (i) => i * 9 - 70),
     weights([], 2),
@@ -89,7 +89,7 @@ test('a weight that several read in one way has one float, one without a zero po
   expect(await run(float)).toEqual(await run(twice));
 });
 
-test('a weight of one number is no constant, as it can train', async () => {
+test('a weight with one element is not a constant, because it can train', async () => {
   const model = smallModel({
     inputs: { input: ['batch', 4] },
     outputs: { output: ['batch', 4] },
@@ -119,7 +119,7 @@ test.each([
       [['Cast', ['weight'], ['c'], { to: 1 }]],
     ),
   ],
-])('a weight %s is refused by name', (_, model) => {
+])('the import refuses a weight %s and names it', (_, model) => {
   expect(() => withFloatWeights(model)).toThrow(
     expect.objectContaining({
       code: 'bad-model',

@@ -92,7 +92,7 @@ const single = (opset: number, op: string, attributes: Readonly<Record<string, A
   outputs: y,
 });
 
-/** A node that reads initializers beside x. */
+/** A node that reads x and initializers. */
 const fed = (opset: number, op: string, initializers: Record<string, Tensor>, attributes = {}): Old => ({
   opset,
   nodes: [node(op, ['x', ...Object.keys(initializers)], ['y'], attributes)],
@@ -205,7 +205,7 @@ const ROWS: Readonly<Record<string, Old>> = {
   ),
 };
 
-describe('upgrade gives a model of the same function', () => {
+describe('an upgraded model computes the same function', () => {
   it.each(Object.entries(ROWS))('%s', async (_, old) => {
     await expectSame(old);
   });
@@ -242,12 +242,12 @@ describe('upgrade', () => {
     ]);
   });
 
-  it('leaves absent inputs out at the end of a node, and no others', () => {
+  it('removes absent inputs at the end of a node, and no others', () => {
     const { graph } = upgrade(modelOf({ ...single(18, 'Relu'), nodes: [node('Clip', ['x', '', 'h', '', ''], ['y'])] }));
     expect(graph.nodes[0].inputs).toEqual(['x', '', 'h']);
   });
 
-  it('takes initializers off the inputs', async () => {
+  it('removes initializers from the inputs', async () => {
     const after = await expectSame({
       opset: 9,
       irVersion: 3,
@@ -260,7 +260,7 @@ describe('upgrade', () => {
     expect(after.irVersion).toBeGreaterThanOrEqual(8);
   });
 
-  it('reaches into subgraphs', async () => {
+  it('upgrades subgraphs', async () => {
     const branch = (name: string, nodes: readonly Node[], output: string): Graph => ({
       name,
       nodes: [...nodes],
@@ -300,7 +300,7 @@ describe('upgrade', () => {
     expect(inner.nodes[0].inputs).toHaveLength(2);
   });
 
-  it('leaves newer operator sets and the given model alone', async () => {
+  it('leaves newer opsets and the given model unchanged', async () => {
     const before = modelOf(single(9, 'Softmax'));
     const copy = structuredClone(before);
     upgrade(before);

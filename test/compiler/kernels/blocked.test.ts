@@ -26,17 +26,17 @@ let size: number;
 
 beforeAll(async () => {
   size = (await machineOf(runtime)).block ?? 0;
-  // Where the machine has no such kernels there is nothing to test; x64 processors since 2013 and most of ARM's have them.
+  // A machine without such kernels has nothing to test. x64 processors since 2013 and most ARM processors have them.
   expect(size, 'ONNX Runtime has no blocked layout on this machine').toBeGreaterThan(0);
 });
 
 type Emit = (b: GraphBuilder, values: Record<string, Value>) => readonly Value[];
 
-/** Results of a graph, written in the standard layout or in blocks, and how many of its nodes are in blocks. */
+/** Results of a graph in the standard layout or in blocks, and the number of its nodes in blocks. */
 async function results(inputs: Record<string, Tensor>, emit: Emit, blocks: boolean) {
   const b = new GraphBuilder();
   const values = Object.entries(inputs).map(([name, { type, shape }]) => {
-    // The first axis of a map is the batch, of which the size is not known when compiling.
+    // The first axis of a map is the batch, whose size is unknown at compile time.
     return [name, b.input(name, type, name.startsWith('w') ? shape : ['N', ...shape.slice(1)])] as const;
   });
   const outputs = emit(b, Object.fromEntries(values)).map((value, i) => b.identity(value, `result${i}`));
@@ -59,7 +59,7 @@ async function results(inputs: Record<string, Tensor>, emit: Emit, blocks: boole
   return { tensors: names.map((name) => found[name]), inBlocks };
 }
 
-/** Both ways agree; gives the operators that ran in blocks. */
+/** Compares both layouts, and returns the operators that ran in blocks. */
 async function agree(inputs: Record<string, Tensor>, emit: Emit): Promise<readonly string[]> {
   const standard = await results(inputs, emit, false);
   const blocked = await results(inputs, emit, true);
@@ -84,7 +84,7 @@ interface Convolution {
   readonly pads?: readonly [number, number, number, number];
 }
 
-describe('convolutions and their gradients in blocks are those of the standard layout', () => {
+describe('convolutions and their gradients in blocks match those of the standard layout', () => {
   const rows: readonly [string, Convolution][] = [
     ['dense', { x: [32, 7, 6], filters: 16, kernel: [3, 3], pads: [1, 1, 1, 1] }],
     ['channels that do not fill blocks', { x: [24, 7, 6], filters: 40, kernel: [3, 3], pads: [1, 1, 1, 1] }],
@@ -162,7 +162,7 @@ describe('convolutions and their gradients in blocks are those of the standard l
   });
 });
 
-describe('what lies between convolutions stays in blocks', () => {
+describe('operators between convolutions stay in blocks', () => {
   const inputs = {
     x: weights([2, 24, 9, 8], 1),
     w: weights([48, 24, 1, 1], 2),
@@ -205,7 +205,7 @@ describe('what lies between convolutions stays in blocks', () => {
     expect(inBlocks).toContain('Conv');
   });
 
-  test('an activation is taken into the convolution, unless the convolution is read by others', async () => {
+  test('a convolution absorbs an activation unless another node reads the convolution', async () => {
     const relu = (b: GraphBuilder, v: Record<string, Value>) => b.unary('Relu', b.conv(v.x, v.w, undefined, {}));
     const count = async (emit: Emit) => {
       const b = new GraphBuilder();
@@ -219,7 +219,7 @@ describe('what lies between convolutions stays in blocks', () => {
     expect(await count((b, v) => [relu(b, v), b.conv(v.x, v.w, undefined, {})])).toBe(1);
   });
 
-  test('sums over what was broadcast by channel leave maps and filters in blocks', async () => {
+  test('sums over an axis that was broadcast by channel leave maps and filters in blocks', async () => {
     const sums = await agree(inputs, (b, v) => {
       const y = b.conv(v.x, v.w, undefined, {});
       return [v.s.shape, [48, 1, 1]].map((shape) => b.sumTo(b.mul(y, y), shape));
@@ -236,7 +236,7 @@ describe('what lies between convolutions stays in blocks', () => {
     expect(b.nodes.map(({ op }) => op)).not.toContain('Transpose');
   });
 
-  test('a value that is no float comes back whole', async () => {
+  test('a value that is not a float arrives in the standard layout', async () => {
     await agree(inputs, (b, v) => {
       const positive = b.greater(b.conv(v.x, v.w, undefined, {}), 0);
       return [b.cast(b.reshape(positive, ['N', 48 * 72]), 'float32')];
@@ -244,7 +244,7 @@ describe('what lies between convolutions stays in blocks', () => {
   });
 });
 
-describe('gradients of the greatest go to the first of several, as in the standard layout', () => {
+describe('the first of several maxima receives the gradient, as in the standard layout', () => {
   const rows: readonly [x: readonly [number, number], kernel: readonly [number, number], SpatialAttributes?][] = [
     [[8, 6], [2, 2], { strides: [2, 2] }],
     [[9, 7], [2, 2], { strides: [2, 2] }],
@@ -266,13 +266,14 @@ describe('gradients of the greatest go to the first of several, as in the standa
     for (const lift of [-3, 0, 3]) {
       const inputs = { x: weights([3, 40, ...spatial], 1), wEye: eye, g: weights([3, 40, ...out], 2) };
       const inBlocks = await agree(inputs, (b, v) => {
-        // Few different values, so that many windows have several greatest elements; all are negative, some are, or none is.
+        // Few distinct values, so many windows have several maxima. The values are all negative, partly negative, or
+        // never negative.
         const x = b.add(b.unary('Floor', b.mul(b.conv(v.x, v.wEye, undefined, {}), 2)), lift);
         const a = { ...attributes, kernel_shape: kernel };
         const [y] = b.emit('MaxPool', [x], [v.g], a);
         return [y, maxPoolGradient(b, v.g, x, y, a)];
       });
-      // Of y and the gradient; x is not needed in the standard order.
+      // For y and the gradient. The standard layout does not need x.
       expect(inBlocks.filter((op) => op === 'ReorderOutput')).toHaveLength(2);
     }
   });

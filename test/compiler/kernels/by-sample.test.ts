@@ -9,7 +9,7 @@ const runtime = nodeRuntime('cpu', { intraOpNumThreads: 1 });
 
 type Write = (b: GraphBuilder, operands: readonly Value[]) => readonly Value[];
 
-/** Queries, keys and values of four heads, and what is added to the scores of all samples. */
+/** Queries, keys and values of four heads, and a term added to the scores of all samples. */
 const shapesOf = (rows: number, batch: number | string = 'N'): readonly Shape[] => [
   ...Array(3).fill([batch, 4, rows, 3]),
   [rows, rows],
@@ -17,7 +17,7 @@ const shapesOf = (rows: number, batch: number | string = 'N'): readonly Shape[] 
 const NAMES = ['q', 'k', 'v', 'mask'];
 const LARGE = shapesOf(184);
 
-/** The graph of some results and, where there is one, of the gradients of Σ sin(first), before and after samples take turns. */
+/** The graph of the results and, if requested, the gradients of Σ sin(first), with or without computation by sample. */
 function written(write: Write, shapes: readonly Shape[], bySample: boolean, backward = true) {
   const b = new GraphBuilder();
   const inputs = NAMES.map((name, i) => b.input(name, 'float32', shapes[i]));
@@ -64,7 +64,7 @@ const attention: Write = (b, [q, k, v, mask]) => {
 };
 
 describe('stacks of large matrices are multiplied sample by sample', () => {
-  it('with what is computed between, forward and backward', () => {
+  it('together with the operators between them, forward and backward', () => {
     const [forward, backward] = loops(attention);
     expect(forward).toEqual(['FusedMatMul', 'Add', 'Softmax', 'MatMul']);
     expect(backward.toSorted()).toEqual([
@@ -111,5 +111,5 @@ describe('stacks of large matrices are multiplied sample by sample', () => {
     ['samples are mixed', (b, [q, k]) => [b.softmax(scores(b, q, k), 0)]],
     ['nothing is computed of them', (b, [q, k]) => [scores(b, q, k)]],
     ['the sum is of samples', (b, [q, k]) => [b.reduceSum(scores(b, q, k), [0, 1])]],
-  ])('but not where %s', (_, write, shapes) => expect(loops(write, shapes, false)).toEqual([]));
+  ])('but not if %s', (_, write, shapes) => expect(loops(write, shapes, false)).toEqual([]));
 });

@@ -28,7 +28,7 @@ function written(emit: Emit, looped: boolean) {
       outputs.map(({ name }) => name),
     );
   }
-  // Those that copy nothing are left out.
+  // Without the operators that copy nothing.
   const operators = b.nodes.map(({ op }) => op).filter((op) => op !== 'Reshape' && op !== 'Squeeze');
   return { b, inputs, outputs, operators };
 }
@@ -47,7 +47,7 @@ async function results(emit: Emit, looped: boolean) {
 
 const bytesOf = (data: ort.Tensor['data']) => Buffer.from((data as Float32Array).buffer);
 
-/** The gradient of what is cut off below 0 and above 1/2. */
+/** The gradient of a clip to [0, 1/2]. */
 const masked = (b: GraphBuilder, x: Value, dy: Value) =>
   b.mul(b.mul(dy, b.positive(x)), b.positive(b.sub(b.scalar(0.5), x)));
 
@@ -77,7 +77,7 @@ describe('elementwise nodes over large maps are computed sample by sample', () =
       },
       ['Scan', 'Scan', 'ReduceSum'],
     ],
-  ])('%s, to the same bits', async (_, emit, operators) => {
+  ])('for %s, with the same bits', async (_, emit, operators) => {
     expect(written(emit, true).operators).toEqual(operators);
     const [expected, found] = [await results(emit, false), await results(emit, true)];
     for (const [i, { dims, data }] of found.entries()) {
@@ -92,7 +92,7 @@ describe('elementwise nodes over large maps are computed sample by sample', () =
     ['a single node', (b, { x }) => [b.exp(x)]],
     ['nodes whose results are all read elsewhere', (b, { x }) => [b.exp(x), b.neg(b.exp(x))]],
     ['a map as an operand of one that is larger', (b, { x, ofSample }) => [b.mul(x, b.exp(ofSample))]],
-  ])('but not %s', (_, emit) => {
+  ])('but not for %s', (_, emit) => {
     expect(written(emit, true).operators).toEqual(written(emit, false).operators);
   });
 });

@@ -6,7 +6,7 @@ import { type ConvolutionCase, inputGradient, outputShape, weightGradient } from
 
 type Row = readonly [x: readonly number[], w: readonly number[], attributes?: Partial<ConvolutionCase>];
 
-/** x without its batch, w, and attributes that differ from the defaults. */
+/** The shape of x without its batch, the shape of w, and attributes that differ from the defaults. */
 const TABLE: readonly Row[] = [
   [[4, 7, 6], [5, 4, 3, 3], { pads: [1, 1, 1, 1] }],
   [
@@ -32,7 +32,7 @@ const TABLE: readonly Row[] = [
   [[2, 9, 8], [3, 2, 3, 3], { dilations: [2, 2], pads: [2, 2, 2, 2] }],
   [[2, 11, 11], [3, 2, 3, 3], { dilations: [2, 3], strides: [2, 2], pads: [2, 3, 2, 3] }],
   [[2, 6, 6], [3, 2, 2, 2], { pads: [3, 2, 2, 3] }],
-  // Fewer filters than channels: columns of the gradient, where no pad is wider than the window.
+  // Fewer filters than channels: the gradient uses columns if no pad is wider than the window.
   [[6, 7, 8], [2, 6, 3, 3], { pads: [1, 1, 1, 1] }],
   [[5, 9, 8], [3, 5, 3, 2], { pads: [0, 1, 2, 0], dilations: [2, 1] }],
   [[4, 30, 29], [2, 4, 3, 3], { pads: [1, 0, 1, 2] }],

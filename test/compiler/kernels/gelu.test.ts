@@ -15,7 +15,7 @@ function graphOf(write: (b: GraphBuilder, x: Value) => Value): { graph: Graph; l
 const cumulative = (b: GraphBuilder, u: Value) => b.add(b.erf(u), 1);
 const scaled = (b: GraphBuilder, x: Value) => b.div(x, Math.SQRT2);
 
-describe('x/2·(1 + erf(x/√2)) is found as one operator', () => {
+describe('x/2·(1 + erf(x/√2)) is recognized as one operator', () => {
   it.each<[string, (b: GraphBuilder, x: Value) => Value]>([
     ['(x·s)/2', (b, x) => b.mul(b.mul(x, cumulative(b, scaled(b, x))), 0.5)],
     ['(x/2)·s', (b, x) => b.mul(b.mul(x, 0.5), cumulative(b, scaled(b, x)))],
@@ -42,11 +42,11 @@ describe('x/2·(1 + erf(x/√2)) is found as one operator', () => {
     ['the error function of another value', (b, x) => b.mul(b.mul(x, cumulative(b, scaled(b, b.neg(x)))), 0.5)],
     ['2 + erf', (b, x) => b.mul(b.mul(x, b.add(b.erf(scaled(b, x)), 2)), 0.5)],
     ['√2 over x', (b, x) => b.mul(b.mul(x, cumulative(b, b.div(b.scalar(Math.SQRT2), x))), 0.5)],
-  ])('but not %s', (_, write) => {
+  ])('but not with %s', (_, write) => {
     expect(findGelus(new GraphView(graphOf(write).graph), () => true).size).toBe(0);
   });
 
-  it('nor where a node has to stay', () => {
+  it('but not if one of its nodes must stay', () => {
     const { graph } = graphOf((b, x) => b.mul(b.mul(x, cumulative(b, scaled(b, x))), 0.5));
     const view = new GraphView(graph);
     for (const stays of graph.nodes) expect(findGelus(view, (node) => node !== stays).size).toBe(0);

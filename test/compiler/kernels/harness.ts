@@ -12,7 +12,7 @@ export function random(seed: number, shape: readonly number[]): Tensor {
   return { type: 'float32', shape, data: Float32Array.from({ length: count(shape) }, () => source.between(-1, 1)) };
 }
 
-/** Names of the lowerings that apply to the adjoint that `emit` writes. */
+/** Names of the lowerings that apply to the adjoint that `emit` emits. */
 export function candidates(emit: (b: GraphBuilder) => Value): string[] {
   const b = new GraphBuilder();
   emit(b);
@@ -33,7 +33,7 @@ export function encode(b: GraphBuilder, inputs: readonly Value[], outputs: reado
   });
 }
 
-/** A session of the graph in which the adjoint is written by the lowering of that name. */
+/** A session of the graph, with the adjoint lowered by the lowering of this name. */
 export async function lowered(
   inputs: Readonly<Record<string, Shape>>,
   emit: (b: GraphBuilder, values: readonly Value[]) => Value,
@@ -56,7 +56,7 @@ export async function run(session: ort.InferenceSession, feeds: Record<string, T
   return { type: 'float32', shape: result.dims, data: result.data as Float32Array };
 }
 
-/** The greatest deviation, relative to the greatest element. */
+/** The largest absolute difference, relative to the largest element. */
 export function deviation(actual: Tensor, expected: Float64Array): number {
   if (actual.data.length !== expected.length) return Number.POSITIVE_INFINITY;
   const scale = expected.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-3);

@@ -8,7 +8,7 @@ import { deviation, encode, random, run } from './harness.ts';
 const CONVOLUTION = { group: 1, strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1] };
 
 describe('lower', () => {
-  it('leaves no adjoint node and no trace of their domain', () => {
+  it('removes all adjoint nodes and their domain', () => {
     const b = new GraphBuilder();
     const dy = b.input('dy', 'float32', ['batch', 4, 5, 5]);
     const sum = channelSum(b, dy);
@@ -17,7 +17,7 @@ describe('lower', () => {
     expect([...b.domains]).toEqual(['']);
   });
 
-  it('renames what read an adjoint', () => {
+  it('updates the readers of an adjoint', () => {
     const b = new GraphBuilder();
     const dy = b.input('dy', 'float32', ['batch', 4, 5, 5]);
     const output = b.mul(channelSum(b, dy), 2);
@@ -26,7 +26,7 @@ describe('lower', () => {
     expect(b.nodes[1].outputs[0]).toBe(output.name);
   });
 
-  it('gives a kept adjoint its name by an Identity where its value was there already', async () => {
+  it('gives a kept adjoint its name with an Identity if its value existed before', async () => {
     const b = new GraphBuilder();
     const dy = b.input('dy', 'float32', ['batch', 4, 5, 5]);
     const same = b.reduceSum(dy, [0, 2, 3]);
@@ -38,13 +38,13 @@ describe('lower', () => {
     expect(results[same.name].data).toEqual(results[sum.name].data);
   });
 
-  it('moves a node up that a lowering shares with the rest of the graph', () => {
+  it('moves up a node that a lowering shares with the rest of the graph', () => {
     const b = new GraphBuilder();
     const dy = b.input('dy', 'float32', ['batch', 4, 5, 5]);
     const w = b.input('w', 'float32', [4, 4, 3, 3]);
     const x = b.input('x', 'float32', ['batch', 4, 5, 5]);
     const gradient = convInputGradient(b, dy, w, x, CONVOLUTION);
-    // The first thing the flipped filter needs, here after its reader.
+    // The flipped filter needs this node first, but here it follows its reader.
     const shared = b.reshape(w, [1, 4, 4, 9]);
     lower(b, [gradient.name, shared.name], { choose: (_, all) => all.find(({ name }) => name === 'flipped')! });
     expect(b.nodes.filter(({ op, inputs }) => op === 'Reshape' && inputs[0] === 'w')).toHaveLength(1);
@@ -67,7 +67,7 @@ describe('prune', () => {
     expect(b.initializers.size).toBe(1);
   });
 
-  it('keeps what only a subgraph reads', () => {
+  it('keeps values that only a subgraph reads', () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', [4]);
     const condition = b.input('c', 'bool', []);
@@ -90,7 +90,7 @@ describe('prune', () => {
   });
 });
 
-it('where a machine wants it, grouped convolutions make whole multiples of each channel', async () => {
+it('grouped convolutions make whole multiples of each channel if the machine prefers that', async () => {
   const gradientOf = async (machine: Machine) => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', [2, 3, 12, 12]);
@@ -112,7 +112,7 @@ it('where a machine wants it, grouped convolutions make whole multiples of each 
 });
 
 describe('withoutCopies', () => {
-  it('names results as the outputs that an Identity would copy them to, and what else reads them reads those', () => {
+  it('gives a result the name of the output that an Identity would copy it to, and updates its other readers', () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', [2]);
     const y = b.mul(x, 2);
@@ -128,7 +128,7 @@ describe('withoutCopies', () => {
     ]);
   });
 
-  it('leaves copies of inputs, of outputs, and the second of one value', () => {
+  it('keeps copies of inputs and of outputs, and the second copy of a value', () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', [2]);
     const y = b.mul(x, 2);
@@ -145,7 +145,7 @@ describe('withoutCopies', () => {
     ]);
   });
 
-  it('leaves a value that a subgraph reads by its name', () => {
+  it('keeps a value that a subgraph reads by name', () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', [2]);
     const y = b.mul(x, 2);

@@ -4,7 +4,7 @@ import { GraphBuilder, GraphView, type Node, type Value } from '../../../src/onn
 
 type Write = (b: GraphBuilder, x: Value, y: Value) => Value;
 
-/** What a pattern binds at the last node of a graph, nodes by their operators. */
+/** The bindings of a pattern at the last node of a graph, with nodes shown by their operators. */
 function boundAt(write: Write, pattern: Pattern, free?: (node: Node) => boolean) {
   const b = new GraphBuilder();
   const [x, y] = ['x', 'y'].map((name) => b.input(name, 'float32', ['N', 4]));
@@ -69,7 +69,7 @@ describe('a pattern', () => {
     ],
   ])('%s', (_, write, pattern, expected) => expect(boundAt(write, pattern)).toEqual(expected));
 
-  it('takes no node that is not free', () => {
+  it('matches no node that is not free', () => {
     const write: Write = (b, x) => b.mul(x, b.sigmoid(x));
     for (const stays of ['Mul', 'Sigmoid']) expect(boundAt(write, swish, ({ op }) => op !== stays)).toBeUndefined();
   });
@@ -82,13 +82,13 @@ describe('rules', () => {
   const labels = (...rules: Parameters<typeof applyRules<string>>[0]) =>
     Object.fromEntries([...applyRules(rules, new GraphView(graph))].map(([node, label]) => [node.op, label]));
 
-  it('apply to every node, the first that matches', () => {
+  it('apply the first matching rule to each node', () => {
     const first = rule(op('Neg', x), () => 'first');
     const second = rule(either(op('Neg', x), op('Exp', x)), () => 'second');
     expect(labels(first, second)).toEqual({ Neg: 'first', Exp: 'second' });
   });
 
-  it('may reject a match, so that the next one is tried', () => {
+  it('can reject a match, and the next rule is tried', () => {
     const picky = rule(either(op('Exp', op('Neg', x)), op('Exp', x)), (bound) =>
       bound.x === 'abs' ? undefined : bound.x,
     );

@@ -18,7 +18,7 @@ const pool = (b: GraphBuilder, x: Value): Value => {
 
 type Write = (b: GraphBuilder, x: Value) => readonly Value[];
 
-/** What is written of x `[2, 3, 7, 6]`. */
+/** The graph that `write` builds from x `[2, 3, 7, 6]`. */
 function graphOf(write: Write): TypedGraph {
   const b = new GraphBuilder();
   const x = b.input('x', 'float32', [2, 3, 7, 6]);
@@ -44,16 +44,16 @@ async function resultsOf({ graph, values }: TypedGraph) {
   const opsets = { '': 18, 'com.microsoft': 1 };
   const model = { irVersion: 9, opsets, producerName: '', producerVersion: '', metadata: {} };
   const session = await runtime.load(writeModel({ ...model, graph: b.graph('test', [x], outputs) }));
-  // Ties, zeros, and windows without a positive element.
+  // Includes ties, zeros, and windows without a positive element.
   const drawn = random(1, [2, 3, 7, 6]);
   const data = (drawn.data as Float32Array).map((v) => Math.round(3 * v - 1));
   const found = await session.run({ x: { ...drawn, data } });
   await session.release();
-  // Zeros have no sign here.
+  // The sign of a zero does not matter here.
   return outputs.map(({ name }) => Array.from(found[name].data as Float32Array, (v) => v + 0));
 }
 
-describe('what is pooled is cut off afterwards', () => {
+describe('pooling moves before a ReLU', () => {
   it('with the same results and gradients, to the bit', async () => {
     const before = graphOf((b, x) => [pool(b, b.unary('Relu', x))]);
     const after = poolFirst(before, [], () => true);
@@ -74,7 +74,7 @@ describe('what is pooled is cut off afterwards', () => {
     ['it is an output', (b, x) => [b.unary('Relu', x)].flatMap((y) => [pool(b, y), y]), [], () => true],
     ['it is read by its name', (b, x) => [pool(b, b.unary('Relu', x))], ['relu'], () => true],
     ['a node may not be taken for another', (b, x) => [pool(b, b.unary('Relu', x))], [], ({ op }) => op !== 'Relu'],
-  ])('not where %s', (_, write, whole, free) => {
+  ])('but not if %s', (_, write, whole, free) => {
     const before = graphOf(write);
     expect(operators(poolFirst(before, whole, free))).toEqual(['Relu', 'MaxPool']);
   });

@@ -65,7 +65,7 @@ describe('MaxPoolGradient', () => {
       (b, [dy, x, y]) => maxPoolGradient(b, dy, x, y, { ...c, kernel_shape: c.kernel }),
       (batch) => {
         const x = random(1, [batch, ...row[0]]);
-        // Few different values, so that many windows have several greatest elements.
+        // Few distinct values, so many windows have several maxima.
         const ties = Float32Array.from(x.data as Float32Array, (v) => Math.max(0, Math.round(2 * v)));
         return { x: { ...x, data: ties }, dy: random(2, [batch, row[0][0], ...out]) };
       },

@@ -7,7 +7,7 @@ import { deviation, random } from './harness.ts';
 
 const runtime = nodeRuntime('cpu', { intraOpNumThreads: 1 });
 
-/** x, a weight of three times two heads of four columns, and its bias. */
+/** x, a weight for three projections with two heads of four columns, and its bias. */
 const SHAPES: Readonly<Record<string, Shape>> = { x: ['N', 5, 6], w: [6, 24], c: [24] };
 
 type Write = (b: GraphBuilder, x: Value, w: Value, c: Value) => readonly Value[];
@@ -35,7 +35,7 @@ const split = (b: GraphBuilder, y: Value, at = 0): readonly Value[] => {
 };
 const squeezed = (b: GraphBuilder, parts: readonly Value[]) => parts.map((part) => b.squeeze(part, [0]));
 
-/** Something that no part of may be taken for another: scores, and what they weigh. */
+/** Attention, where no input can replace another: scores, and the weighted values. */
 const attention = (b: GraphBuilder, [q, k, v]: readonly Value[]): readonly Value[] => [
   b.matmul(b.softmax(b.matmul(q, b.transpose(k, [0, 1, 3, 2]))), v),
 ];
@@ -80,7 +80,7 @@ const weightsOf = ({ graph, values }: TypedGraph) =>
     .filter(({ op, inputs }) => op === 'MatMul' && inputs[0] === 'x')
     .map(({ inputs }) => values.get(inputs[1])!.shape);
 
-describe('a product that is taken apart is several', () => {
+describe('a product that is split into parts becomes several products', () => {
   it.each<[string, Write]>([
     ['by Split and Squeeze', (b, x, w, c) => attention(b, squeezed(b, split(b, affine(b, x, w, c))))],
     ['without a bias', (b, x, w) => attention(b, squeezed(b, split(b, permuted(b, b.matmul(x, w)))))],
@@ -170,7 +170,7 @@ describe('a product that is taken apart is several', () => {
       (op) => [`${op} may not be taken for another`, plain, [], (node: Node) => node.op !== op] as const,
     ),
   ] as [string, Write, (readonly string[])?, ((node: Node) => boolean)?][])(
-    'not where %s',
+    'but not if %s',
     (_, write, whole = [], free = everyNode) => {
       const before = graphOf(write);
       expect(separateProjections(before, before.graph.initializers, whole, free)).toEqual(before);

@@ -11,7 +11,7 @@ export interface ConvolutionCase {
 
 export const count = (shape: readonly number[]): number => shape.reduce((all, d) => all * d, 1);
 
-/** All index tuples of a shape, the last index fastest. */
+/** All index tuples of a shape; the last index changes fastest. */
 export function* indices(shape: readonly number[]): Generator<number[]> {
   const total = count(shape);
   for (let flat = 0; flat < total; flat++) {
@@ -36,7 +36,7 @@ export const outputShape = ({ x, w, strides, dilations, pads }: ConvolutionCase)
   }),
 ];
 
-/** Calls `visit` with the offsets in x, w and y of every product that a convolution sums. */
+/** Calls `visit` with the offsets in x, w and y of every product in a convolution's sums. */
 function products(c: ConvolutionCase, visit: (x: number, w: number, y: number) => void): void {
   const y = outputShape(c);
   const [perGroupOut, perGroupIn] = [c.w[0] / c.group, c.x[1] / c.group];
@@ -75,7 +75,7 @@ export interface PoolingCase {
   readonly count_include_pad?: number;
 }
 
-/** Offsets in x of the elements of each window, and how many positions it has between the pads' outer borders. */
+/** Offsets in x of the elements of each window, and the number of window positions inside the padded input. */
 function* windows(c: PoolingCase, x: readonly number[], y: readonly number[]) {
   const rank = c.kernel.length;
   for (const out of indices(y)) {

@@ -29,7 +29,7 @@ function found(write: Write, free: (node: Node) => boolean = () => true, shape: 
 const swapped = (b: GraphBuilder, x: Value) => b.transpose(x, [0, 1, 3, 2]);
 const scores = { op: 'FusedMatMul', inputs: ['q', 'k'], transA: 0, transB: 1 };
 
-describe('a product of scaled and transposed operands is one operator', () => {
+describe('a product of scaled and transposed operands becomes one operator', () => {
   it.each<[string, Write, object]>([
     ['(q·c)·(kᵀ·c)', (b, q, k) => b.matmul(b.mul(q, 0.5), b.mul(swapped(b, k), 0.5)), { ...scores, alpha: 0.25 }],
     ['q·(k·c)ᵀ', (b, q, k) => b.matmul(q, swapped(b, b.mul(k, 0.5))), { ...scores, alpha: 0.5 }],
@@ -44,9 +44,9 @@ describe('a product of scaled and transposed operands is one operator', () => {
     ['it is divided by', (b, q, k) => b.matmul(q, b.div(b.scalar(2), k))],
     ['the other factor varies', (b, q, k) => b.matmul(q, b.mul(k, q))],
     ['there is no stack', (b, q, k) => b.matmul(q, b.mul(k, 2)), [4, 4]],
-  ])('but not where %s', (_, write, shape) => expect(found(write, () => true, shape)).toEqual([]));
+  ])('but not if %s', (_, write, shape) => expect(found(write, () => true, shape)).toEqual([]));
 
-  it('nor where the factor trains', () => {
+  it('but not if the factor trains', () => {
     const b = new GraphBuilder();
     const [q, k] = ['q', 'k'].map((name) => b.input(name, 'float32', ['N', 2, 4, 4]));
     const scale = b.initializer('scale', tensor('float32', [], Float32Array.of(0.5)));
@@ -58,7 +58,7 @@ describe('a product of scaled and transposed operands is one operator', () => {
     expect(operands(new Set(['scale']))).toEqual([]);
   });
 
-  it('nor through what has to stay', () => {
+  it('but not across a node that must stay', () => {
     const write: Write = (b, q, k) => b.matmul(b.mul(q, 0.5), swapped(b, k));
     expect(found(write, ({ op }) => op !== 'Mul')).toMatchObject([{ transB: 1, alpha: 1 }]);
     expect(found(write, ({ op }) => op !== 'MatMul')).toEqual([]);

@@ -17,7 +17,10 @@ type Write = (b: GraphBuilder, x: Value, weights: readonly Value[]) => Value | r
 
 const SHAPES: readonly Shape[] = [['N', 5, 6], [6, 6], [6], [1, 5, 6]];
 
-/** The graph of what is written of x `[N, 5, 6]`, a matrix, a vector and a constant by position, all of them inputs. */
+/**
+ * The graph that `write` builds from x `[N, 5, 6]`, a matrix, a vector and a constant per position. All of them are
+ * inputs.
+ */
 function graphOf(write: Write) {
   const b = new GraphBuilder();
   const [x, ...weights] = SHAPES.map((shape, i) => b.input(`x${i}`, 'float32', shape));
@@ -59,7 +62,7 @@ const joined = (b: GraphBuilder, x: Value) => b.reshape(b.transpose(x, [0, 2, 1,
 const normalized = (b: GraphBuilder, x: Value, scale: Value) =>
   b.emit('LayerNormalization', [x, scale], [x], { axis: -1 })[0];
 
-/** An attention's last steps and what comes behind it. */
+/** The last operators of an attention layer, and the layers after it. */
 function encoder(b: GraphBuilder, x: Value, [w, v, positions]: readonly Value[]): Value {
   const z = b.add(x, positions);
   const h = heads(b, z);
@@ -71,7 +74,7 @@ function encoder(b: GraphBuilder, x: Value, [w, v, positions]: readonly Value[])
 const ofSize = (nodes: readonly Node[], values: ReadonlyMap<string, Typed>, op: string) =>
   nodes.filter((node) => node.op === op).map(({ outputs }) => values.get(outputs[0])!.shape.join());
 
-describe('what is read at one position is computed there', () => {
+describe('a value that is read at one position is computed at that position only', () => {
   it.each<[string, Write, number]>([
     ['an encoder, the first token', (b, x, w) => position(b, encoder(b, x, w), 0, 1), 12],
     ['the last token, by an index of one axis', (b, x, w) => b.gather(encoder(b, x, w), b.ints([-1]), 1), 12],
@@ -113,12 +116,12 @@ describe('what is read at one position is computed there', () => {
       [],
     ],
     ['axes are merged', (b, x) => position(b, b.reshape(x, ['N', 30]), 0, 1), []],
-  ])('but not where %s', (_, write, whole) => {
+  ])('but not if %s', (_, write, whole) => {
     const before = graphOf(write);
     expect(selectEarly(before, new Map(), whole, () => true).graph).toBe(before.graph);
   });
 
-  it('though a size that is known is read off all positions', () => {
+  it('even if a node reads a known size from all positions', () => {
     const sized = (b: GraphBuilder, y: Value) => b.cast(b.slice(b.shapeOf(y), 0, 2, 3), 'float32');
     const before = graphOf((b, x) => [b.exp(b.abs(x))].map((y) => position(b, b.mul(y, sized(b, y)), 0, 1)));
     const known = new Map([['cast', tensor('float32', [1], Float32Array.of(6))]]);
@@ -130,7 +133,7 @@ describe('what is read at one position is computed there', () => {
     expect(sizes(new Map())).toEqual([['N,5,6'], 1]);
   });
 
-  it('nor what has to stay', () => {
+  it('but not if the node must stay', () => {
     const before = graphOf((b, x) => position(b, b.exp(b.abs(x)), 0, 1));
     const { graph, values } = selectEarly(before, new Map(), [], ({ op }) => op !== 'Abs');
     expect(ofSize(graph.nodes, values, 'Abs')).toEqual(['N,5,6']);

@@ -23,7 +23,7 @@ const { cases }: { cases: Case[] } = JSON.parse(
   readFileSync(new URL('../../fixtures/losses.json', import.meta.url), 'utf8'),
 );
 
-/** PyTorch's names for our options. */
+/** Our options under PyTorch's names. */
 const optionsOf = ({ loss, options, mask }: Case): LossOptions => ({
   axis: options.axis as number | undefined,
   classWeights: (options.kind === 'softmax' ? options.alpha : options.weight) as number[] | undefined,
@@ -42,7 +42,10 @@ const optionsOf = ({ loss, options, mask }: Case): LossOptions => ({
   mining: options.mining as 'hard' | 'all' | undefined,
 });
 
-/** The fixture's targets as our labels: kl takes the teacher's probabilities, which PyTorch's distillation computes of its logits. */
+/**
+ * The fixture's targets as our labels. For kl, these are the teacher's probabilities, which PyTorch's distillation
+ * computes from logits.
+ */
 function labelsOf({ loss, options, shape, targets }: Case): number[] {
   if (loss !== 'kl' || options.targets === 'probabilities') return targets;
   const classes = shape[1];
@@ -99,13 +102,14 @@ const numbers = (type: DataType, shape: readonly number[], values: readonly numb
   data: arrayFrom(type, values),
 });
 
-/** Greatest distance in units of the greatest reference element. */
+/** Largest absolute difference, relative to the largest reference element. */
 const distance = (found: readonly number[], exact: readonly number[]): number =>
   Math.max(...exact.map((v, i) => Math.abs(found[i] - v))) / Math.max(...exact.map(Math.abs), 1e-12);
 
 /**
- * Value and gradient in float32 against PyTorch's in float64: 2e-6 of the greatest element, a dozen units in the last place. (What is
- * subtracted from one another, a softmax and a label, has size one, so no element can be better.)
+ * Value and gradient in float32 against PyTorch's in float64: 2e-6 of the largest element, about a dozen units in the
+ * last place. (The gradient subtracts a label from a softmax, both of size one, so smaller elements are not more
+ * precise.)
  */
 const TOLERANCE = 2e-6;
 
@@ -138,14 +142,14 @@ describe('losses against PyTorch', () => {
 });
 
 describe('labels', () => {
-  it.each(Object.keys(LOSSES) as LossName[])('%s takes those that the contract says', (name) => {
+  it.each(Object.keys(LOSSES) as LossName[])('%s accepts the labels that the contract allows', (name) => {
     expect(LOSSES[name].labels({ name: 'y', type: 'float32', shape: ['batch', 7] }, {})).toEqual(
       CLASSES.includes(name) ? { type: 'int64', shape: ['batch'] } : { type: 'float32', shape: ['batch', 7] },
     );
   });
 });
 
-describe('places', () => {
+describe('labels by position', () => {
   it.each<[LossOptions, (number | string)[], (number | string)[]]>([
     [{}, ['batch', 5, 'height', 'width'], ['batch', 'height', 'width']],
     [{}, ['batch', 'tokens', 5], ['batch', 'tokens']],
@@ -167,7 +171,7 @@ describe('places', () => {
     ['cross-entropy', { labelSmoothing: 0.1 }],
     ['cross-entropy', { classWeights: [1, 2, 3] }],
     ['focal', { kind: 'softmax' }],
-  ] as const)('a label that is no class makes %s with %j NaN', async (name, options) => {
+  ] as const)('a label outside the classes makes %s with %j NaN', async (name, options) => {
     const x = numbers('float32', [2, 3], [1, 2, 3, 3, 2, 1]);
     for (const label of [3, -1, 255]) {
       const { value, gradient } = await valueAndGradient(name, options, x, numbers('int64', [2], [0, label]));
@@ -181,7 +185,7 @@ describe('places', () => {
     }
   });
 
-  it.each(['cross-entropy', 'focal'] as const)('nothing that counts gives %s 0 and no gradient', async (name) => {
+  it.each(['cross-entropy', 'focal'] as const)('%s is 0 without a gradient if no element counts', async (name) => {
     const x = numbers('float32', [2, 3], [1, 2, 3, 3, 2, 1]);
     const none = numbers('int64', [2], [-100, -100]);
     const { value, gradient } = await valueAndGradient(name, { kind: 'softmax' }, x, none);
@@ -190,7 +194,7 @@ describe('places', () => {
 });
 
 describe('losses of other outputs', () => {
-  it.each(['mse', 'l1', 'huber', 'bce-with-logits', 'focal'] as const)('%s takes images as well', async (name) => {
+  it.each(['mse', 'l1', 'huber', 'bce-with-logits', 'focal'] as const)('%s accepts images', async (name) => {
     const shape = [2, 3, 2, 2];
     const values = Array.from({ length: 24 }, (_, i) => Math.sin(i + 1));
     const labels = values.map((_, i) => i % 2);
@@ -218,14 +222,14 @@ describe('losses of other outputs', () => {
     expect(maps).toEqual(rows);
   });
 
-  it.each([0, 0.5, 1, 2])('focal stays finite where sigmoids are 0 and 1, gamma %s', async (gamma) => {
+  it.each([0, 0.5, 1, 2])('focal stays finite if sigmoids are 0 and 1, gamma %s', async (gamma) => {
     const x = numbers('float32', [1, 4], [-200, 200, 200, -200]);
     const { value, gradient } = await valueAndGradient('focal', { gamma }, x, numbers('float32', [1, 4], [0, 1, 0, 1]));
     expect(value).toBeCloseTo((0.75 * 200 + 0.25 * 200) / 4, 3);
     expect(distance(gradient, [0, 0, 0.75 / 4, -0.25 / 4])).toBeLessThan(TOLERANCE);
   });
 
-  it('kl is nothing where student and teacher agree, certain teachers included', async () => {
+  it('kl is zero if student and teacher agree, even for a certain teacher', async () => {
     const scores = [40, -80, 0, 1, 1, -90];
     const teacher = [1, 0, 0, 0.5, 0.5, 0];
     const result = await valueAndGradient(

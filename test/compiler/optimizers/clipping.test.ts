@@ -17,7 +17,7 @@ const fixture: {
 } = JSON.parse(readFileSync(new URL('../../fixtures/clipping.json', import.meta.url), 'utf8'));
 const names = Object.keys(fixture.shapes);
 
-/** What is left of gradients: by how much SGD with the rate 1 moves parameters. */
+/** The clipped gradients, measured as the change of the parameters under SGD with rate 1. */
 async function clip(
   given: TrainingPlan['clip'],
   { shapes, parameters, gradients }: Pick<typeof fixture, 'shapes' | 'parameters' | 'gradients'> = fixture,
@@ -51,17 +51,17 @@ async function clip(
   );
 }
 
-describe('gradients are clipped as by PyTorch and timm', () => {
+describe('clipping matches PyTorch and timm', () => {
   it.each(fixture.cases.map((row) => [JSON.stringify(row.clip), row] as const))('%s', async (_, row) => {
     const found = await clip(row.clip);
-    // The difference of two numbers near 1 has their rounding.
+    // Subtracting two numbers near 1 leaves their rounding error.
     for (const name of names)
       found[name].forEach((value, i) => {
         expect(Math.abs(value - row.gradients[name][i]), name).toBeLessThan(2e-7);
       });
   });
 
-  it('adaptively but for the head', async () => {
+  it('adaptive clipping excludes the head', async () => {
     const adaptive = 0.01;
     const all = await clip({ adaptive });
     const found = await clip({ adaptive, except: new Set(['layer.weight']) });
@@ -72,15 +72,15 @@ describe('gradients are clipped as by PyTorch and timm', () => {
     });
   });
 
-  it('a weight that multiplies from the right has its units in columns', async () => {
-    // The first column's weights are ten times as large as the second's.
+  it('a weight on the right of a product has its units in columns', async () => {
+    // The first column has weights ten times as large as the second.
     const values = {
       shapes: { w: [3, 2] },
       parameters: { w: [1, 0.1, 2, 0.2, 2, 0.2] },
       gradients: { w: [2, 2, 1, 1, 2, 2] },
     };
     const { w } = await clip({ adaptive: 0.1 }, values, [['MatMul', ['x', 'w'], ['y']]]);
-    // ‖w‖ is 3 and 0.3, ‖g‖ 3 both.
+    // ‖w‖ is 3 and 0.3; both ‖g‖ are 3.
     [0.2, 0.02, 0.1, 0.01, 0.2, 0.02].forEach((value, i) => {
       expect(w[i]).toBeCloseTo(value, 6);
     });
@@ -88,13 +88,13 @@ describe('gradients are clipped as by PyTorch and timm', () => {
 });
 
 describe('the setting', () => {
-  it('is a norm where it is a number, from a flag too', () => {
+  it('accepts a number as the norm, also from a flag', () => {
     expect(parseConfig(trainingSchema, { clip: 1 }).clip).toEqual({ norm: 1 });
     expect(parseConfig(trainingSchema, { clip: '0.5' }).clip).toEqual({ norm: 0.5 });
     expect(parseConfig(trainingSchema, { clip: { adaptive: 0.01 } }).clip).toEqual({ adaptive: 0.01 });
   });
 
-  it.each([[{}], [{ norm: 1, value: 1 }], ['much'], [0], [{ agc: 1 }]])('%j is refused', (clip) => {
+  it.each([[{}], [{ norm: 1, value: 1 }], ['much'], [0], [{ agc: 1 }]])('refuses %j', (clip) => {
     expect(() => parseConfig(trainingSchema, { clip })).toThrow(/setting clip|agc/);
   });
 });

@@ -24,7 +24,7 @@ const fixture: {
   readonly cases: readonly Case[];
 } = JSON.parse(readFileSync(new URL('../../fixtures/one-cycle.json', import.meta.url), 'utf8'));
 
-it.each(fixture.cases)('one cycle moves rate and momentum as in PyTorch: $optimizer $options', async (row) => {
+it.each(fixture.cases)('one cycle changes rate and momentum as in PyTorch: $optimizer $options', async (row) => {
   const { shape, rate, rise, initial, gradients } = fixture;
   const of = (values: readonly number[]) => tensor('float32', shape, (i) => values[i]);
   const network = {

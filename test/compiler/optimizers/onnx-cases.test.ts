@@ -8,14 +8,14 @@ import { numbers, planOf, run } from '../step/contract.ts';
 
 interface Optimizer {
   readonly name: OptimizerName;
-  /** Our slots, in the order of ONNX's inputs. */
+  /** Our slots, in the order of the ONNX inputs. */
   readonly slots: readonly string[];
   readonly options: (attributes: Case['attributes']) => OptimizerOptions;
 }
 
 const decay = ({ norm_coefficient }: Case['attributes']) => ({ weightDecay: Number(norm_coefficient) });
 
-/** ONNX's operators of the domain `ai.onnx.preview.training`. */
+/** The ONNX operators of the domain `ai.onnx.preview.training`. */
 const OPTIMIZERS: Readonly<Record<string, Optimizer>> = {
   Adagrad: {
     name: 'adagrad',
@@ -34,7 +34,7 @@ const OPTIMIZERS: Readonly<Record<string, Optimizer>> = {
   },
 };
 
-/** As a matrix of one row, since a vector would not decay. */
+/** A matrix with one row, because a vector would not decay. */
 const row = ({ values }: Numbers): Tensor => ({
   type: 'float32',
   shape: [1, values.length],
@@ -42,10 +42,10 @@ const row = ({ values }: Numbers): Tensor => ({
 });
 
 test.each(casesOf(...Object.keys(OPTIMIZERS)).map((given) => [given.name, given] as const))(
-  'ONNX’s own case: %s',
+  'matches the ONNX case %s',
   async (_, { operator, attributes, inputs, outputs }) => {
     const { name, slots, options } = OPTIMIZERS[operator];
-    // The rate, the number of the step, then for all parameters the values, the gradients, and each slot.
+    // The rate, the step number, then for all parameters the values, the gradients, and each slot.
     const [rate, step, ...rest] = inputs;
     const kinds = ['', '.grad', ...slots.map((slot) => `.${slot}`)];
     const count = rest.length / kinds.length;

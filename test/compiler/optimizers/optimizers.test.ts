@@ -18,13 +18,13 @@ interface Fixture {
   readonly shapes: ByParameter<number[]>;
   readonly initial: ByParameter<number[]>;
   readonly steps: readonly { readonly lr: number; readonly gradients: ByParameter<number[]> }[];
-  /** Numbers of the steps, from 1, whose parameters the cases have. */
+  /** Step numbers, from 1, whose parameters the cases record. */
   readonly recorded: readonly number[];
   readonly cases: readonly {
     readonly optimizer: OptimizerName;
     readonly options: Readonly<Record<string, unknown>>;
     readonly parameters: readonly ByParameter<number[]>[];
-    /** After the last step. */
+    /** Values after the last step. */
     readonly slots: ByParameter<Readonly<Record<string, number[]>>>;
   }[];
 }
@@ -59,12 +59,12 @@ const planOf = (optimizer: OptimizerName, optimizerOptions: OptimizerOptions): T
   optimizerOptions,
 });
 
-/** PyTorch's names for our options. */
+/** Our options under PyTorch's names. */
 function optionsOf(optimizer: OptimizerName, given: Readonly<Record<string, unknown>>): OptimizerOptions {
   const [beta1, beta2] = (given.betas ?? []) as number[];
   const [epsilon, epsilon2] = [given.eps ?? []].flat() as number[];
   const options = {
-    // Without one, PyTorch's has none.
+    // PyTorch's default is no momentum.
     momentum: optimizer === 'sgd' ? (given.momentum ?? 0) : given.momentum,
     nesterov: given.nesterov,
     beta1,
@@ -85,7 +85,7 @@ function optionsOf(optimizer: OptimizerName, given: Readonly<Record<string, unkn
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as OptimizerOptions;
 }
 
-/** All steps. @param firstStep the number that the optimizer is told at its first step */
+/** Runs all steps. @param firstStep the step number that the optimizer receives first */
 async function allSteps(plan: TrainingPlan, firstStep = 1) {
   const model = optimizerModel(network, plan);
   const session = await nodeRuntime().load(writeModel(model));
@@ -115,11 +115,11 @@ async function allSteps(plan: TrainingPlan, firstStep = 1) {
 
 const numbers = ({ data }: Tensor): number[] => Array.from(data as Float32Array);
 
-/** Greatest distance in units of the tensor's greatest element. */
+/** Largest absolute difference, relative to the tensor's largest element. */
 const distance = (found: readonly number[], exact: readonly number[]): number =>
   Math.max(...exact.map((v, i) => Math.abs(found[i] - v))) / Math.max(...exact.map(Math.abs));
 
-describe('optimizers against PyTorch and their papers over twelve steps', () => {
+describe('optimizers match PyTorch and their papers over twelve steps', () => {
   it.each(fixture.cases.map((row) => [row.optimizer, JSON.stringify(row.options), row] as const))(
     '%s %s',
     async (optimizer, _, { options, parameters: exact, slots: exactSlots }) => {
@@ -132,18 +132,18 @@ describe('optimizers against PyTorch and their papers over twelve steps', () => 
           expect(distance(numbers(state[`${name}.${slot}`]), expected), `${name}.${slot}`).toBeLessThan(1e-6);
         }
       }
-      // PyTorch keeps what remains of nadam's product, which is the same for all; ours is what is gone, of each.
+      // PyTorch stores one product for nadam, shared by all parameters. We store its complement for each parameter.
       const expected = names.flatMap((name) => Object.keys(exactSlots[name]).map((slot) => `${name}.${slot}`));
       const own = optimizer === 'nadam' ? names.map((name) => `${name}.mu_complement`) : [];
       expect(new Set(slots)).toEqual(new Set([...expected, ...own]));
     },
   );
 
-  it.each(Object.keys(OPTIMIZERS) as OptimizerName[])('%s is compared', (name) => {
+  it.each(Object.keys(OPTIMIZERS) as OptimizerName[])('a fixture covers %s', (name) => {
     expect(fixture.cases.filter(({ optimizer }) => optimizer === name).length).toBeGreaterThan(1);
   });
 
-  it('a bias does not decay where a weight does', async () => {
+  it('a bias does not decay when a weight does', async () => {
     const decayed = await allSteps(planOf('adamw', { weightDecay: 0.3 }));
     const plain = await allSteps(planOf('adamw', { weightDecay: 0 }));
     expect(decayed.last['layer.bias']).toEqual(plain.last['layer.bias']);
@@ -176,7 +176,7 @@ describe('optimizers against PyTorch and their papers over twelve steps', () => 
   });
 });
 
-describe('optimizers on the numbers of the ONNX standard', () => {
+describe('optimizers with the numbers of the ONNX standard', () => {
   /** One update of [1.2, 2.8] with the gradient [−0.94, −2.5], at step 0 and rate 0.1. */
   async function update(optimizer: OptimizerName, options: OptimizerOptions, state: ByParameter<number[]>) {
     const b = new GraphBuilder();
@@ -218,7 +218,8 @@ describe('optimizers on the numbers of the ONNX standard', () => {
     return outputs.map(({ name }) => numbers(results[name]));
   }
 
-  // Expected: the standard's formulas for its own example values (its Momentum's β and its decay factor have no part at step 0).
+  // Expected: the standard's formulas for its own example values. (The β and the decay factor of its Momentum have no
+  // effect at step 0.)
   it.each<[OptimizerName, OptimizerOptions, ByParameter<number[]>, number[][]]>([
     [
       'sgd',

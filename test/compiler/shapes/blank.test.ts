@@ -5,14 +5,14 @@ import type { DataType } from '../../../src/onnx/index.ts';
 import { nodeRuntime } from '../../../src/runtime/node/sessions.ts';
 import { type NodeLine, smallModel, tensor, weights } from '../../small-models.ts';
 
-/** Whether shapes may be found on zeros in place of `w`. @param types of the values that are not float32 */
+/** Whether inference can find shapes with zeros in place of `w`. @param types of the values that are not float32 */
 const blank = (nodes: readonly NodeLine[], types: Readonly<Record<string, DataType>> = {}): boolean => {
   const { graph } = smallModel({ nodes, inputs: { x: ['n', 8] }, outputs: {} });
   const names = graph.nodes.flatMap(({ outputs }) => outputs);
   return mayBeBlank(graph, new Set(['w']), new Map(names.map((name) => [name, types[name] ?? 'float32'])));
 };
 
-describe('shapes may be found on zeros', () => {
+describe('inference can find shapes with zeros', () => {
   it.each<[string, readonly NodeLine[], Record<string, DataType>]>([
     [
       'of products and activations',
@@ -77,7 +77,7 @@ describe('shapes may be found on zeros', () => {
     ['if weights are scales', [['Resize', ['x', '', 'w'], ['y']]], {}],
     ['if weights give a number of classes', [['OneHot', ['x', 'w', 'v'], ['y']]], {}],
     ['if equal weights are merged', [['Unique', ['w'], ['y']]], {}],
-  ])('but not %s', (_, nodes, types) => expect(blank(nodes, types)).toBe(false));
+  ])('but not with %s', (_, nodes, types) => expect(blank(nodes, types)).toBe(false));
 
   it('but not if weights go into a branch, or a result is a sequence', () => {
     const branch = smallModel({ nodes: [['Mul', ['x', 'w'], ['y']]], inputs: {}, outputs: { y: [] } }).graph;
@@ -90,7 +90,7 @@ describe('shapes may be found on zeros', () => {
   });
 });
 
-test('shapes that follow from weights are those of the weights', async () => {
+test('shapes that depend on weights use the real weights', async () => {
   const mask = tensor('float32', [400], (i) => Number(i % 4 === 0));
   const model = smallModel({
     nodes: [

@@ -22,7 +22,7 @@ test.each<[string | number, Formula]>([
   ['8*batch*sequence+1', (b, s) => 8 * b * (s + 1)],
   ['unknown', (_, s) => Math.floor(s / 3)],
   ['unknown', (b, s) => b + s],
-  // The same for the first two sizes of a sequence, 5 and 7, as a number or a product.
+  // For the first two sizes of a sequence, 5 and 7, this equals a number or a product.
   ['unknown', (_, s) => 4 * Math.ceil(s / 4)],
   ['unknown', (_, s) => 2 * Math.floor(s / 2) + 1],
 ])('%s', (expected, formula) => {

@@ -8,7 +8,7 @@ import { ints, smallModel, tensor, tensorAttribute, weights } from '../../small-
 
 const runtime = nodeRuntime();
 
-/** A convolution flattened by the shape arithmetic that exporters write. */
+/** A convolution, flattened with the shape arithmetic of exporters. */
 const flattening = (batch: number | string | null = 'N') =>
   smallModel({
     inputs: { image: [batch, 3, 8, 8] },
@@ -41,7 +41,7 @@ const rejection = async (promise: Promise<unknown>): Promise<ThawError> => {
   return error as ThawError;
 };
 
-test('the first dimension of the input is the batch, whatever the file calls it, and what follows it is too', async () => {
+test('the first dimension of the input is the batch under any name, also in the values that depend on it', async () => {
   const { values, constants } = await inferShapes(flattening(), runtime);
   expect(values.get('image')).toEqual({ type: 'float32', shape: ['batch', 3, 8, 8] });
   expect(values.get('conv')).toEqual({ type: 'float32', shape: ['batch', 4, 6, 6] });
@@ -52,8 +52,8 @@ test('the first dimension of the input is the batch, whatever the file calls it,
   expect([...constants.keys()]).toEqual(['axis']);
 });
 
-test('values are freed as the network goes on, not held until its end', async () => {
-  // 50 values of 16 MiB a sample.
+test('inference frees values during the run, not at its end', async () => {
+  // 50 values of 16 MiB per sample.
   const steps = Array.from({ length: 50 }, (_, i) => `y${i}`);
   const model = smallModel({
     inputs: { x: ['N', 1, 1024] },
@@ -67,7 +67,7 @@ test('values are freed as the network goes on, not held until its end', async ()
   expect((process.resourceUsage().maxRSS - before) / 1024).toBeLessThan(400);
 });
 
-test('values computed from sizes that do not vary are constants; those that follow data, weights or chance are none', async () => {
+test('values computed from fixed sizes are constants; values that depend on data, weights or random numbers are not', async () => {
   const { constants } = await inferShapes(
     smallModel({
       inputs: { x: ['N', 4] },
@@ -90,7 +90,7 @@ test('values computed from sizes that do not vary are constants; those that foll
   expect(constants.get('scale')).toMatchObject({ type: 'float32', shape: [], data: Float32Array.of(4) });
 });
 
-test('a batch that only the declaration fixes is freed', async () => {
+test('a batch that only the declaration fixes becomes free', async () => {
   const { model, values } = await inferShapes(flattening(1), runtime);
   expect(model.graph.inputs[0].shape).toEqual(['batch', 3, 8, 8]);
   expect(model.graph.outputs[0].shape).toEqual(['batch', 5]);
@@ -141,7 +141,7 @@ test('a class token is repeated for each sample', async () => {
   expect(values.get('y')?.shape).toEqual(['batch', 20]);
 });
 
-test('a model whose samples depend on each other is refused', async () => {
+test('inference refuses a model whose samples depend on each other', async () => {
   const mixing = smallModel({
     inputs: { x: [1, 4] },
     outputs: { y: [1, 4] },
@@ -154,7 +154,7 @@ test('a model whose samples depend on each other is refused', async () => {
   expect((await rejection(inferShapes(mixing, runtime))).line).toMatch(/batches of 1 only: .*"y".*dynamic/);
 });
 
-test('unknown image sizes are asked for, and taken when given', async () => {
+test('an unknown image size is an error, and a given size is used', async () => {
   const open = smallModel({
     inputs: { pixel_values: ['N', 3, 'height', 'width'] },
     outputs: { y: ['N', 2, null, null] },
@@ -171,7 +171,7 @@ test('unknown image sizes are asked for, and taken when given', async () => {
   );
 });
 
-test('text keeps its length as a symbol', async () => {
+test('text keeps a symbolic length', async () => {
   const text = smallModel({
     inputs: { input_ids: ['batch_size', 'sequence'], attention_mask: ['batch_size', 'sequence'] },
     outputs: { y: ['batch_size', 4] },
@@ -194,7 +194,7 @@ test('text keeps its length as a symbol', async () => {
   expect(values.get('rows')?.shape).toEqual(['batch*sequence', 4]);
 });
 
-test('a graph that squeezes a single sample away is measured with more of them', async () => {
+test('inference measures a graph with more samples if the graph squeezes a single one away', async () => {
   const squeezing = smallModel({
     inputs: { x: ['N', 4, 1] },
     outputs: { y: ['N', 4] },
@@ -203,7 +203,7 @@ test('a graph that squeezes a single sample away is measured with more of them',
   expect((await inferShapes(squeezing, runtime)).values.get('y')?.shape).toEqual(['batch', 4]);
 });
 
-test('a model with a fixed batch that does not run at all says why', async () => {
+test('a model with a fixed batch that cannot run gives the reason', async () => {
   const broken = smallModel({
     inputs: { x: [1, 4] },
     outputs: { y: [1, 4] },
@@ -214,7 +214,7 @@ test('a model with a fixed batch that does not run at all says why', async () =>
   );
 });
 
-test('a node that cannot run is named', async () => {
+test('an error names the node that cannot run', async () => {
   const broken = smallModel({
     inputs: { x: ['N', 4] },
     outputs: { y: ['N', 4] },
@@ -224,7 +224,7 @@ test('a node that cannot run is named', async () => {
   expect((await rejection(inferShapes(broken, runtime))).line).toContain('to three rows');
 });
 
-test('a real export: the pads that its graph computes are known', async () => {
+test('the pads that a real export computes are known', async () => {
   const model = readModel(loadNetwork('swin-torchscript').model);
   const { values, constants } = await inferShapes(model, runtime);
   const pads = model.graph.nodes.filter(({ op }) => op === 'Pad').map(({ inputs }) => inputs[1]);

@@ -45,7 +45,7 @@ const batchOf = ({ shape, input, labels }: Step) => ({
 const distance = (found: ArrayLike<number>, exact: readonly number[]): number =>
   Math.max(...exact.map((v, i) => Math.abs(found[i] - v))) / Math.max(...exact.map(Math.abs));
 
-describe('batch norm with its batch statistics, against PyTorch in double precision', () => {
+describe('batch norm with batch statistics, against PyTorch in double precision', () => {
   it('has the loss, outputs, gradients and new statistics of the first step', async () => {
     const network = await inferShapes(model, runtime);
     const [step] = fixture.steps;
@@ -65,7 +65,7 @@ describe('batch norm with its batch statistics, against PyTorch in double precis
       expect(distance(values(`${name}.next`), exact), name).toBeLessThan(2e-6);
   });
 
-  it('three steps of training, the last of a smaller batch, leave its parameters and statistics', async () => {
+  it('has the parameters and statistics of three training steps, the last with a smaller batch', async () => {
     const network = await inferShapes(model, runtime);
     const stage = await CompiledStage.compile({
       ...{ network, plan, runtime, seed: 0 },
@@ -84,7 +84,7 @@ describe('batch norm with its batch statistics, against PyTorch in double precis
     await stage.release();
   });
 
-  it('evaluation uses the running statistics, as inputs', async () => {
+  it('uses the running statistics, as inputs, in evaluation', async () => {
     const network = await inferShapes(model, runtime);
     const [step] = fixture.steps;
     const data = { x: tensor('float32', step.shape, (i) => step.input[i]) };
@@ -98,12 +98,12 @@ describe('batch norm with its batch statistics, against PyTorch in double precis
     );
   });
 
-  it('a layer that is frozen keeps its statistics, as constants', async () => {
+  it('keeps the statistics of a frozen layer, as constants', async () => {
     const network = await inferShapes(model, runtime);
     const { graph } = trainingModel(network, { ...plan, trainable: new Set(['conv.weight', 'fc.weight', 'fc.bias']) });
     expect(graph.outputs.map(({ name }) => name).filter((name) => name.endsWith('.next'))).toEqual([]);
     for (const name of statistics) expect(graph.initializers.get(name)).toEqual(model.graph.initializers.get(name));
-    // It is folded into the convolution before it.
+    // It is folded into the preceding convolution.
     expect(graph.nodes.some(({ op }) => op === 'BatchNormalization')).toBe(false);
   });
 });

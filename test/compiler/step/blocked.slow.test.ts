@@ -6,16 +6,16 @@ import { nodeRuntime } from '../../../src/runtime/node/sessions.ts';
 import { compareNetwork } from '../../compare-network.ts';
 import { loadNetwork, networkNames } from '../../reference.ts';
 
-/** Networks of convolutions: the others would be written as they are without blocks. */
+/** Networks with convolutions. Blocks change nothing in the others. */
 const convolutional = networkNames.filter((name) => {
   const { graph } = readModel(readFileSync(new URL(`../../fixtures/networks/${name}.onnx`, import.meta.url)));
   return graph.nodes.filter(({ op }) => op === 'Conv').length > 3;
 });
 
-/** So many corners of ReLU that rounding puts an element on the other side of one; its inputs were drawn without a margin. */
+/** It has so many ReLUs that rounding flips the sign of some element. Its inputs were drawn without a margin. */
 const WITHOUT_MARGIN = /^densenet/;
 
-describe('training_model.onnx in blocks of channels against PyTorch', () => {
+describe('training_model.onnx in blocks of channels matches PyTorch', () => {
   const runtime = nodeRuntime('cpu', { intraOpNumThreads: 1 });
   let block: number | undefined;
   beforeAll(async () => {

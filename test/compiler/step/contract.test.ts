@@ -7,7 +7,7 @@ import { CLASSES, classifier, runtime, SIDE } from '../../training/network.ts';
 import { BACKBONE, close, data, HEAD, images, networkOf, numbers, planOf, run, typed } from './contract.ts';
 
 describe('names and types', () => {
-  it('leave out an output that is no tensor', async () => {
+  it('omit an output that is not a tensor', async () => {
     const plain = classifier();
     const split: Node = {
       name: '/split',
@@ -71,7 +71,7 @@ describe('names and types', () => {
     });
   });
 
-  it('labels of the losses that compare numbers are shaped like the output', async () => {
+  it('labels of the losses that compare numbers have the shape of the output', async () => {
     const { inputs } = typed(trainingModel(await networkOf(), planOf(HEAD, { loss: 'mse' })).graph);
     expect(inputs.labels).toBe('float32 [batch,3]');
   });
@@ -92,7 +92,7 @@ describe('names and types', () => {
       expect([inputs.labels, inputs.loss_mask]).toEqual([`float32 [batch,${CLASSES}]`, 'float32 [batch]']);
       losses.push(numbers((await run(model, feeds)).loss)[0]);
     }
-    // Smoothing belongs to training. Only the second sample counts: its cross-entropy.
+    // Smoothing applies to training only. Only the second sample counts: its cross-entropy.
     const [, , , a, b, c] = numbers((await run(network.model, feeds)).logits);
     const total = Math.log(Math.exp(a) + Math.exp(b) + Math.exp(c));
     const crossEntropy = (p: number, q: number, r: number) => total * (p + q + r) - p * a - q * b - r * c;
@@ -111,8 +111,8 @@ describe('names and types', () => {
   });
 });
 
-describe('several outputs', () => {
-  it('come out under their names; a parameter that the loss does not see has the gradient zero', async () => {
+describe('a model with several outputs', () => {
+  it('keeps their names; a parameter without effect on the loss has the gradient zero', async () => {
     const network = await networkOf({ auxiliary: true });
     const plan = planOf(['conv1.weight', 'aux.weight', 'fc.weight']);
     const model = trainingModel(network, plan);
@@ -125,7 +125,7 @@ describe('several outputs', () => {
     expect(numbers(results['conv1.weight.grad']).some((g) => g !== 0)).toBe(true);
   });
 
-  it('the loss may look at the second', async () => {
+  it('can compute the loss from the second', async () => {
     const network = await networkOf({ auxiliary: true });
     const model = trainingModel(network, planOf(['fc.weight', 'aux.weight'], { output: 'aux' }));
     const results = await run(model, {

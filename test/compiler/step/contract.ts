@@ -1,4 +1,4 @@
-/** A plan for the small classifier, and its artifacts at work. */
+/** A plan for the small classifier, and sessions of its artifacts. */
 import { expect } from 'vitest';
 import { PLAN_DEFAULTS, type TrainingPlan } from '../../../src/compiler/step/index.ts';
 import { type Graph, type Model, type Tensor, writeModel } from '../../../src/onnx/index.ts';
@@ -43,7 +43,7 @@ export const typed = ({ inputs, outputs }: Graph) => ({
 export const gradientsOf = ({ outputs }: Graph) =>
   outputs.flatMap(({ name }) => (name.endsWith('.grad') ? [name.slice(0, -'.grad'.length)] : []));
 
-/** Equal to float32 rounding, in units of the greatest element. */
+/** Compares to float32 precision, relative to the largest element. */
 export function close(found: Tensor, expected: Tensor): void {
   const exact = numbers(expected);
   const scale = Math.max(...exact.map(Math.abs), 1e-6);

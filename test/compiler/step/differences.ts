@@ -6,7 +6,10 @@ import type { Feeds } from '../../../src/runtime/index.ts';
 import { tensor } from '../../small-models.ts';
 import { runtime } from '../../training/network.ts';
 
-/** Compares each parameter's gradient with central differences of the loss: along the gradient, the loss changes by its norm. */
+/**
+ * Compares each parameter's gradient with central differences of the loss. Along the gradient, the loss changes by the
+ * gradient's norm.
+ */
 export async function compareWithDifferences(
   network: Inference,
   parameters: readonly string[],

@@ -8,7 +8,7 @@ import { compareWithDifferences } from './differences.ts';
 const number = (value: number, shape: readonly number[] = []) => tensor('float32', shape, () => value);
 const whole = (...values: number[]) => tensor('int64', [values.length], (i) => values[i]);
 
-/** A text classifier with parameters that meet the data in unusual ways. */
+/** A text classifier with parameters that combine with the data in unusual ways. */
 const model = smallModel({
   opset: 18,
   inputs: { ids: ['batch', 'length'] },
@@ -32,7 +32,7 @@ const model = smallModel({
   },
   nodes: [
     ['Gather', ['words.weight', 'ids'], ['words']],
-    // The positions are of the length of the text, the type is always the first.
+    // The number of positions is the length of the text. The type is always the first.
     ['Shape', ['ids'], ['length'], { start: 1 }],
     ['Slice', ['positions.weight', 'first', 'length', 'first'], ['positions']],
     ['Gather', ['types.weight', 'first'], ['type']],
@@ -71,7 +71,7 @@ const model = smallModel({
   ],
 });
 
-test('all of them are found, and their gradients agree with central differences', async () => {
+test('inspection finds all parameters, and their gradients agree with central differences', async () => {
   const network = await inferShapes(model, runtime);
   const parameters = groupsOf(network.model).flatMap((group) => group.parameters);
   const { initializers } = network.model.graph;

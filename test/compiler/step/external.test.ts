@@ -32,7 +32,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Writes artifacts whose frozen weights lie in a file of their own if there are any. */
+/** Writes artifacts. Frozen weights, if any, go to a separate file. */
 async function written(name: string, trainable: readonly string[], oneFile: number) {
   const network = await inferShapes(model, nodeRuntime());
   const plan = planOf(trainable);
@@ -44,7 +44,7 @@ async function written(name: string, trainable: readonly string[], oneFile: numb
   return { network, plan, out, manifest, names: [...files.keys()] };
 }
 
-test('frozen weights lie in one file beside both graphs, each once', async () => {
+test('both graphs share one file of frozen weights, each stored once', async () => {
   const { network, plan, out, manifest, names } = await written('head', ['fc.weight'], 0);
   expect(names[0]).toBe('weights.onnx_data');
   expect(manifest.externalData).toBe('weights.onnx_data');
@@ -62,7 +62,7 @@ test('frozen weights lie in one file beside both graphs, each once', async () =>
   }
 });
 
-test('ONNX Runtime takes such a step from its file', async () => {
+test('ONNX Runtime loads such a step from its file', async () => {
   const { network, plan, out } = await written('run', ['fc.weight'], 0);
   const { InferenceSession, Tensor } = createRequire(import.meta.url)('onnxruntime-node') as typeof Ort;
   const session = await InferenceSession.create(join(out, 'training_model.onnx'));
@@ -86,7 +86,7 @@ test('ONNX Runtime takes such a step from its file', async () => {
   await session.release();
 });
 
-test('graphs with few frozen weights are one file each', async () => {
+test('graphs with few frozen weights need no second file', async () => {
   expect((await written('small', ['fc.weight'], 2 ** 30)).manifest.externalData).toBeNull();
   const all = await written('all', ['body.weight', 'fc.weight'], 1000);
   expect(all.manifest.externalData).toBeNull();

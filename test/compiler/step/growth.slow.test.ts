@@ -10,7 +10,7 @@ import { type NodeLine, smallModel, weights } from '../../small-models.ts';
 
 const WIDTH = 4;
 
-/** One node of a chain, from the value before it and the one before that. */
+/** One node of a chain, built from the two values before it. */
 type Link = (x: string, before: string, y: string, i: number) => NodeLine;
 
 const gemm: Link = (x, _, y, i) => ['Gemm', [x, `l${i}.weight`, `l${i}.bias`], [y], { transB: 1 }, `/l${i}/Gemm`];
@@ -47,7 +47,7 @@ function chain(link: Link, length: number): Model {
   });
 }
 
-/** What ONNX Runtime would find out. */
+/** The result of inference by ONNX Runtime. */
 function inferenceOf(model: Model): Inference {
   const { graph } = model;
   const values = new Map<string, Typed>([['x', { type: 'float32', shape: ['batch', WIDTH] }]]);
@@ -78,14 +78,17 @@ beforeAll(async () => {
 });
 afterAll(() => counter.stop());
 
-/** Four times the nodes take four times the work, and not sixteen: what does not grow makes it less, logarithms a little more. */
+/**
+ * Four times the nodes need four times the work, not sixteen times. Constant work lowers the factor; logarithms raise
+ * it a little.
+ */
 const [SHORT, TIMES, MOST] = [100, 4, 5.5];
 
 describe.each(Object.entries(CHAINS))('a chain of %s', (name, link) => {
   const steps = Object.entries(STEPS).filter(
     ([step]) => !(name === 'what cannot be differentiated' && step === 'artifacts of all layers'),
   );
-  test.each(steps)('takes work in proportion to its length: %s', async (_, step) => {
+  test.each(steps)('needs work proportional to its length for %s', async (_, step) => {
     const [short, long] = [SHORT, SHORT * TIMES].map((length) => chain(link, length));
     const work = await counter.during(() => step(short));
     expect(work).toBeGreaterThan(SHORT);

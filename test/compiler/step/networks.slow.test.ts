@@ -3,9 +3,9 @@ import { nodeRuntime } from '../../../src/runtime/node/sessions.ts';
 import { compareNetwork } from '../../compare-network.ts';
 import { loadNetwork, networkNames } from '../../reference.ts';
 
-/** Whole networks: the loss and every parameter's gradient against PyTorch's in double precision. */
+/** Whole networks: the loss and every parameter's gradient, against PyTorch's in double precision. */
 describe('training_model.onnx against PyTorch', () => {
-  // One thread: threads that wait for each other are slow on a busy machine.
+  // One thread, because threads that wait for each other are slow on a busy machine.
   const runtime = nodeRuntime('cpu', { intraOpNumThreads: 1 });
 
   it.each(networkNames)('%s', async (name) => {

@@ -10,7 +10,7 @@ import { CompiledStage, withState } from '../../../src/training/index.ts';
 import type { StageState } from '../../../src/training/stage-state.ts';
 import { smallModel } from '../../small-models.ts';
 
-/** What three steps come to. */
+/** The results of three steps. */
 interface Steps {
   readonly losses: readonly number[];
   readonly final: Readonly<Record<string, readonly number[]>>;
@@ -72,11 +72,11 @@ export async function stepped(network: Inference, plan: TrainingPlan): Promise<{
   return { loss, state };
 }
 
-/** Every step has the loss that it should, and the last one leaves the parameters that it should, and no more. */
+/** Checks the loss of every step, and that the last step leaves exactly the expected parameters. */
 export async function expectSteps(network: Inference, plan: TrainingPlan, { losses, final }: Steps): Promise<void> {
   let stage = await compile(network, plan);
   for (const [i, exact] of losses.entries()) {
-    // A stage that begins from what an earlier one left knows the pretrained weights all the same.
+    // A stage that starts from the result of an earlier stage still uses the pretrained weights.
     if (i === 2) {
       const left = await stage.state();
       await stage.release();

@@ -21,12 +21,12 @@ const planOf = (
   l2,
   l2sp: l2sp && { ...l2sp, fresh: new Set(HEAD) },
 });
-describe('penalties in the loss, against PyTorch in double precision', () => {
+describe('penalties in the loss match PyTorch in double precision', () => {
   it.each(fixture.cases)('$penalty', async ({ penalty, ...steps }) => {
     await expectSteps(await network(), planOf(penalty), steps);
   });
 
-  it('are of the weights that train alone, and of training alone', async () => {
+  it('penalties cover only the weights that train, and only training', async () => {
     const source = await network();
     const { penalty } = fixture.cases[2];
     const body = planOf(penalty, ['0.weight', '0.bias']);
@@ -39,12 +39,12 @@ describe('penalties in the loss, against PyTorch in double precision', () => {
   });
 });
 
-it('FedProx: μ/2·Σ(w − w⁰)² of all that trains, and by its gradient μ·(w − w⁰) a step of the plain loss', async () => {
+it('FedProx adds μ/2·Σ(w − w⁰)² over all trainable weights, and μ·(w − w⁰) to the gradient of the plain loss', async () => {
   const source = await network();
   const mu = 0.5;
   const { initializers } = source.model.graph;
   const valuesOf = (name: string) => initializers.get(name)!.data as Float32Array;
-  // One value is not given: it stays near the model's own.
+  // One value is not given, so it stays near the model's own.
   const names = Object.keys(fixture.initial).filter((name) => name !== '2.bias');
   const from = new Map(
     names.map((name) => [
@@ -69,7 +69,7 @@ it('FedProx: μ/2·Σ(w − w⁰)² of all that trains, and by its gradient μ·
   }
 });
 
-it.each(fixture.balanced)('balanced class weights are scikit-learn’s: %j', ({ counts, weights }) => {
+it.each(fixture.balanced)('balanced class weights match scikit-learn’s: %j', ({ counts, weights }) => {
   balancedWeights(counts).forEach((weight, i) => {
     expect(weight).toBeCloseTo(weights[i], 10);
   });

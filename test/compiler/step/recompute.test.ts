@@ -18,7 +18,7 @@ const initializers = {
 const padded = { kernel_shape: [3, 3], pads: [1, 1, 1, 1] };
 const trainable = new Set(['w', 'v', 'norm', 'shift', 'u']);
 
-/** Two convolutions with x·σ(x) after each, a normalization of a sum, a classifier. */
+/** Two convolutions, each followed by x·σ(x), then a normalization of a sum, then a classifier. */
 const model = smallModel({
   opset: 18,
   inputs: { x: ['N', 3, 8, 8] },
@@ -52,7 +52,7 @@ async function gradientsOf(graph: Model) {
 
 const readers = ({ graph }: Model, name: string) => graph.nodes.filter((node) => readsOf(node).includes(name)).length;
 
-test.each(['standard', 'blocked'])('recomputing changes no bit of a gradient (%s layout)', async (layout) => {
+test.each(['standard', 'blocked'])('recomputation changes no bit of a gradient (%s layout)', async (layout) => {
   const network = await inferShapes(model, runtime);
   const block = layout === 'blocked' ? (await machineOf(runtime)).block : undefined;
   const compiled = (recompute: boolean) =>
@@ -67,7 +67,7 @@ test('the backward pass reads no activation that it can compute', async () => {
   const plan = { ...PLAN_DEFAULTS, trainable, output: 'y' };
   const kept = trainingModel(network, plan);
   const recomputed = trainingModel(network, { ...plan, recompute: true });
-  // σ(a) is read by x·σ(x); its gradient and that of the product read it as well where it is kept.
+  // x·σ(x) reads σ(a). If σ(a) is kept, its gradient and the product's gradient read it as well.
   expect(readers(kept, 's')).toBeGreaterThan(1);
   expect(readers(recomputed, 's')).toBe(1);
   expect(recomputed.graph.nodes.filter(({ op }) => op === 'Sigmoid')).toHaveLength(2);

@@ -4,7 +4,7 @@ import { tensor } from '../../small-models.ts';
 import { data, HEAD, networkOf, numbers, planOf, run, typed } from './contract.ts';
 
 describe('regularization', () => {
-  it('dropout draws its noise from an input, and is not in eval_model', async () => {
+  it('dropout takes its noise from an input, and is not in eval_model', async () => {
     const network = await networkOf();
     const rate = 0.25;
     const dropout = [{ value: 'f2', into: new Set(['/fc/Gemm']), rate }];
@@ -28,7 +28,7 @@ describe('regularization', () => {
     numbers(results.logits).forEach((v, i) => {
       expect(v).toBeCloseTo(expected[i], 5);
     });
-    // A dropped feature of the only sample leaves its weights without a gradient.
+    // A dropped feature of the only sample leaves the feature's weights without a gradient.
     const alone = await run(model, {
       ...data(1),
       ...parameters,
@@ -38,7 +38,7 @@ describe('regularization', () => {
     expect(gradient.filter((_, i) => i % 6 === 2)).toEqual([0, 0, 0]);
   });
 
-  it('L2 adds λΣw² of the trainable weights to the loss and 2λw to their gradients, not to biases, not in eval_model', async () => {
+  it('L2 adds λΣw² of the trainable weights to the loss and 2λw to their gradients, but not to biases and not in eval_model', async () => {
     const network = await networkOf();
     const parameters = Object.fromEntries(network.model.graph.initializers);
     const trainable = ['conv2.weight', ...HEAD];

@@ -18,7 +18,7 @@ function found(write: Write): string[] {
   return [...replaceable(b.graph('test', [x, y], [b.declare({ ...next, name: 'x.next' }), ...others]))];
 }
 
-describe('state is written in its place where all that reads it comes before', () => {
+describe('a step overwrites state in place if all its readers run first', () => {
   it.each<[string, Write]>([
     ['an average', (b, x, y) => [b.add(b.mul(x, 0.9), b.mul(y, 0.1))]],
     ['a sum, which reads it itself', (b, x, y) => [b.add(x, y)]],
@@ -34,10 +34,10 @@ describe('state is written in its place where all that reads it comes before', (
       (b, x, y) => [b.add(y, b.reshape(b.mul(b.reshape(x, [6]), 1.5), [2, 3])), b.add(b.reshape(x, [6]), 1)],
     ],
     ['others of its elements are read for each', (b, x) => [b.softmax(x)]],
-  ])('but not where %s', (_, write) => expect(found(write)).toEqual([]));
+  ])('but not if %s', (_, write) => expect(found(write)).toEqual([]));
 
   it.each([false, true])(
-    'which gives the same bits: AdamW moves its moments in their places, large weights where the machine does (%s)',
+    'with the same bits: AdamW updates its moments in place, and large weights if the machine does so (%s)',
     async (weights) => {
       const reference = loadNetwork('mobilenet_v3_small-folded');
       const runtime = nodeRuntime('cpu', { intraOpNumThreads: 1 });

@@ -53,7 +53,7 @@ const entry = (offsets: unknown, shape: unknown = [1], dtype = 'F32') => ({ dtyp
 const withEntries = (entries: object, length = 8) => assembled(JSON.stringify(entries), new Uint8Array(length));
 
 describe('safetensors', () => {
-  it('comes back as it was, of every type and name', () => {
+  it('survive a round trip with every type and name', () => {
     const { tensors, metadata } = reread(writeSafetensors(file));
     expect(new Set(tensors.keys())).toEqual(new Set(file.tensors.keys()));
     for (const [name, expected] of file.tensors) {
@@ -64,14 +64,14 @@ describe('safetensors', () => {
     expect(metadata).toEqual(file.metadata);
   });
 
-  it('is read from the middle of a buffer', () => {
+  it('can be read from the middle of a buffer', () => {
     const bytes = writeSafetensors(file);
     const buffer = new Uint8Array(bytes.length + 6);
     buffer.set(bytes, 3);
     expect(reread(buffer.subarray(3, 3 + bytes.length)).tensors.get('scalar')).toEqual(file.tensors.get('scalar'));
   });
 
-  it('begins its data at a multiple of eight', () => {
+  it('start their data at a multiple of eight', () => {
     for (let i = 0; i < 8; i++) {
       const bytes = writeSafetensors({
         tensors: new Map([['x'.repeat(i + 1), tensor('float32', [1], () => 1)]]),
@@ -81,20 +81,20 @@ describe('safetensors', () => {
     }
   });
 
-  it('an empty file is fine', () => {
+  it('can be empty', () => {
     expect(reread(writeSafetensors({ tensors: new Map(), metadata: {} }))).toEqual({
       tensors: new Map(),
       metadata: {},
     });
   });
 
-  it('takes entries in any order', () => {
+  it('can list entries in any order', () => {
     const data = new Uint8Array(bytesOf(tensor('float32', [2], (i) => i + 1)));
     const { tensors } = reread(assembled(JSON.stringify({ b: entry([4, 8]), a: entry([0, 4]) }), data));
     expect([tensors.get('a')!.data, tensors.get('b')!.data]).toEqual([Float32Array.of(1), Float32Array.of(2)]);
   });
 
-  it('cut off anywhere, it is refused', () => {
+  it('are refused if they are cut off anywhere', () => {
     const bytes = writeSafetensors({
       tensors: new Map([
         ['w', tensor('float32', [2], (i) => i)],
@@ -134,7 +134,7 @@ describe('safetensors', () => {
     ['data of no tensor', withEntries({})],
     ['metadata of numbers', withEntries({ __metadata__: { step: 1 } }, 0)],
     ['metadata of null', withEntries({ __metadata__: null }, 0)],
-  ])('%s is refused', (_, bytes) => {
+  ])('are refused with %s', (_, bytes) => {
     expect(() => reread(bytes)).toThrow(ThawError);
     expect(() => reread(bytes)).toThrow(/safetensors file is damaged/);
   });

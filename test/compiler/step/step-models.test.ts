@@ -14,7 +14,7 @@ import { smallModel, tensor, weights } from '../../small-models.ts';
 import { type NetworkOptions, runtime } from '../../training/network.ts';
 import { BACKBONE, close, data, HEAD, networkOf, planOf, run } from './contract.ts';
 
-describe('the trainer’s graphs against the artifacts', () => {
+describe('the trainer’s graphs match the artifacts', () => {
   it.each<[string, readonly string[], NetworkOptions, Partial<TrainingPlan>]>([
     ['head only', HEAD, {}, {}],
     ['last groups', ['conv2.weight', 'conv2.bias', ...HEAD], {}, { l2: 0.01 }],
@@ -87,7 +87,7 @@ describe('the trainer’s graphs against the artifacts', () => {
     expect(evaluationStep(network, plan).model.graph).toEqual(models.evaluation.model.graph);
   });
 
-  it('the frozen part is the prefix’s alone', async () => {
+  it('only the prefix contains the frozen part', async () => {
     const network = await networkOf();
     const { step, boundary } = stepModels(network, planOf(HEAD));
     const prefix = prefixModel(network, planOf(HEAD), boundary);
@@ -106,7 +106,7 @@ describe('the trainer’s graphs against the artifacts', () => {
     expect(prefixModel(network, all, stepModels(network, all).boundary)).toBeUndefined();
   });
 
-  it('what is computed of frozen weights alone is no boundary value', async () => {
+  it('values computed from frozen weights alone do not cross the boundary', async () => {
     const model = smallModel({
       opset: 18,
       inputs: { x: ['N', 4] },

@@ -8,7 +8,7 @@ import { smallModel, tensor, weights } from '../../small-models.ts';
 import { runtime } from '../../training/network.ts';
 import { numbers, planOf, run } from './contract.ts';
 
-/** As `torch.onnx.export` writes it in training mode; the second dropout gives its mask as well. */
+/** As `torch.onnx.export` writes it in training mode. The second dropout also outputs its mask. */
 const model = smallModel({
   opset: 18,
   inputs: { x: ['batch', 4] },
@@ -40,12 +40,12 @@ const x = tensor('float32', [2, 4], (i) => Math.sin(1.3 * i + 0.4));
 const labels = tensor('int64', [2], (i) => i + 1);
 const noise = tensor('float32', [2, 6], (i) => ((i * 7) % 12) / 12);
 
-test('dropout in training mode draws its noise from an input, in the training graph only', async () => {
+test('dropout in training mode takes its noise from an input, in the training graph only', async () => {
   const network = await inferShapes(model, runtime);
   expect(obstaclesOf(network, groupsOf(network.model), 'logits')).toEqual([]);
   const plan = planOf(trainable);
   const training = trainingModel(network, plan);
-  // Nothing trains before the first one: there it computes as in evaluation.
+  // Nothing before the first dropout trains, so it computes as in evaluation.
   expect(training.graph.inputs.map(({ name }) => name)).toContain('active.noise');
   expect(training.graph.inputs.map(({ name }) => name)).not.toContain('x.noise');
   const evaluation = evaluationModel(network, plan);
@@ -74,7 +74,7 @@ test('dropout in training mode draws its noise from an input, in the training gr
   }
 });
 
-test('in evaluation, and in the exported model, it drops nothing', async () => {
+test('dropout has no effect in evaluation and in the exported model', async () => {
   const network = await inferShapes(model, runtime);
   const feeds = { x, labels, ...Object.fromEntries(network.model.graph.initializers) };
   const { logits } = await run(evaluationModel(network, planOf(trainable)), feeds);

@@ -8,7 +8,7 @@ import { smallModel, tensor, weights } from '../../small-models.ts';
 import { prepared, runtime } from '../../training/network.ts';
 import { BACKBONE, data, gradientsOf, HEAD, networkOf, numbers, planOf, run } from './contract.ts';
 
-/** Names of the values that the loss's gradient is made of: all that depends on the labels. */
+/** Names of the values that the gradient computation reads: the inputs of all nodes that depend on the labels. */
 function backwardReads({ nodes }: Graph): Set<string> {
   const late = new Set(['labels']);
   const early = new Set<string>();
@@ -20,44 +20,47 @@ function backwardReads({ nodes }: Graph): Set<string> {
   return early;
 }
 
-describe('what trains', () => {
+describe('the training graph', () => {
   it.each([
     ['head', HEAD],
     ['last:2', ['conv2.weight', 'conv2.bias', ...HEAD]],
     ['all', [...BACKBONE, ...HEAD]],
     ['/bias$/', ['conv1.bias', 'conv2.bias', 'fc.bias']],
     ['conv2.bias', ['conv2.bias']],
-  ] as const)('%s: parameters as inputs, all others as constants with their bytes', async (selection, expected) => {
-    const { network, anatomy } = await prepared();
-    const trainable = selectParameters(selection, anatomy.groups);
-    const { graph } = trainingModel(network, planOf([...trainable]));
-    expect(new Set(gradientsOf(graph))).toEqual(new Set(expected));
-    for (const [name, contents] of network.model.graph.initializers) {
-      const isInput = graph.inputs.some((input) => input.name === name);
-      expect(isInput, name).toBe(trainable.has(name));
-      if (!isInput) expect(graph.initializers.get(name), name).toEqual(contents);
-      else expect(graph.initializers.has(name), name).toBe(false);
-    }
-  });
+  ] as const)(
+    'with %s: parameters are inputs, all others are constants with their bytes',
+    async (selection, expected) => {
+      const { network, anatomy } = await prepared();
+      const trainable = selectParameters(selection, anatomy.groups);
+      const { graph } = trainingModel(network, planOf([...trainable]));
+      expect(new Set(gradientsOf(graph))).toEqual(new Set(expected));
+      for (const [name, contents] of network.model.graph.initializers) {
+        const isInput = graph.inputs.some((input) => input.name === name);
+        expect(isInput, name).toBe(trainable.has(name));
+        if (!isInput) expect(graph.initializers.get(name), name).toEqual(contents);
+        else expect(graph.initializers.has(name), name).toBe(false);
+      }
+    },
+  );
 
-  it('of the head only: no gradient reads or makes anything of the backbone', async () => {
+  it('of the head alone: no gradient reads or computes any part of the backbone', async () => {
     const { graph } = trainingModel(await networkOf(), planOf(HEAD));
     const reads = backwardReads(graph);
     expect(reads).toContain('f2');
     for (const name of [...BACKBONE, 'pixel_values', 'c1', 'r1', 'c2', 'r2', 'p2', 'fc.weight'])
       expect(reads).not.toContain(name);
-    // The forward pass has two convolutions; a gradient of one would be more.
+    // The forward pass has two convolutions. A convolution's gradient would add more.
     expect(graph.nodes.filter(({ op }) => op.startsWith('Conv')).length).toBe(2);
   });
 
-  it('a single bias: no gradient of any weight', async () => {
+  it('of a single bias: no weight has a gradient', async () => {
     const { graph } = trainingModel(await networkOf(), planOf(['conv2.bias']));
     const reads = backwardReads(graph);
     for (const name of ['pixel_values', 'r1', 'f2', 'conv1.weight', 'conv2.weight']) expect(reads).not.toContain(name);
     expect(reads).toContain('fc.weight');
   });
 
-  it('all gradients are those of central differences of eval_model', async () => {
+  it('has gradients that agree with central differences of eval_model', async () => {
     const network = await networkOf();
     const plan = planOf([...BACKBONE, ...HEAD]);
     const parameters = Object.fromEntries(network.model.graph.initializers);
@@ -81,7 +84,7 @@ describe('what trains', () => {
   it.each([
     ['a name that is not there', 'fc.wight', /no parameter "fc.wight"/],
     ['an integer', 'shape', /"shape" is int64/],
-  ])('%s is refused', async (_, name, message) => {
+  ])('is refused for %s', async (_, name, message) => {
     const model = smallModel({
       opset: 18,
       inputs: { x: ['N', 2, 3] },
@@ -98,7 +101,7 @@ describe('what trains', () => {
     expect(compile).toThrow(message);
   });
 
-  it('a value of the model under a name of the contract is refused', async () => {
+  it('is refused if a model value has a name of the contract', async () => {
     const model = smallModel({
       opset: 18,
       inputs: { x: ['N', 6] },
@@ -114,7 +117,7 @@ describe('what trains', () => {
   });
 });
 
-it('a trainable parameter inside a branch is refused, for no gradient would follow', async () => {
+it('a graph that trains a parameter inside a branch is refused, because no gradient would follow', async () => {
   const branch = (op: string): Attribute => ({
     kind: 'graph',
     value: {

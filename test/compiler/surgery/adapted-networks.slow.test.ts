@@ -18,7 +18,7 @@ function distance(a: Tensor, b: Tensor): number {
 
 const norm = ({ data }: Tensor): number => Math.sqrt((data as Float32Array).reduce((all, v) => all + v * v, 0));
 
-describe('adapters of whole networks leave their outputs alone, and merge into weights that compute what they do', () => {
+describe('adapters of whole networks keep the outputs, and merge into weights that compute the same', () => {
   it.each([
     ['vit-torchscript', 'all', 1e-4],
     ['swin-torchscript', '*attn*', 1e-4],

@@ -50,7 +50,7 @@ const { cases }: { readonly cases: readonly Case[] } = JSON.parse(
 const runtime = nodeRuntime('cpu', { intraOpNumThreads: 1 });
 const HEAD = ['head.weight', 'head.bias'];
 
-/** PyTorch's order to that of a weight stored as [inputs, outputs]. */
+/** Transposes a matrix in PyTorch's order, for a weight stored as [inputs, outputs]. */
 function transposed(values: readonly number[], [rows, columns]: readonly number[]): number[] {
   return Array.from({ length: values.length }, (_, i) => values[(i % rows) * columns + Math.floor(i / rows)]);
 }
@@ -58,7 +58,10 @@ function transposed(values: readonly number[], [rows, columns]: readonly number[
 const floats = (shape: readonly number[], values: readonly number[]) =>
   tensor('float32', shape, Float32Array.from(values));
 
-/** `token` is stored as [inputs, outputs], as exporters write a `Linear` of three axes; all else as PyTorch does. */
+/**
+ * `token` is stored as [inputs, outputs], as exporters store a `Linear` with three axes; the others are stored as in
+ * PyTorch.
+ */
 function stored(name: string, { shape, values }: Pinned): Tensor {
   if (!name.startsWith('token')) return floats(shape, values);
   return floats([...shape].reverse(), transposed(values, shape));
@@ -134,11 +137,11 @@ const ways = cases.flatMap((reference) => [
 describe.each(ways)('adapters $way against PyTorch in double precision: $name', ({ way, ...reference }) => {
   const within = way === 'within the weights';
   const { steps, adapters, final, merged, lr, after } = reference;
-  /** A matrix of PyTorch's as the network stores it. */
+  /** A PyTorch matrix in the network's order. */
   const exactly = (name: string, values: readonly number[]) =>
     name.startsWith('token') ? transposed(values, (adapters[name] ?? reference.initial[name]).shape) : values;
 
-  it('begin with the network’s own outputs, and have the gradients of their first step', async () => {
+  it('start with the network’s own outputs, and have the gradients of the first step', async () => {
     const { network, plan, plain } = await adaptedOf(reference, within);
     const [step] = steps;
     const inputs = {
@@ -159,7 +162,7 @@ describe.each(ways)('adapters $way against PyTorch in double precision: $name', 
     expect(gradients.sort()).toEqual([...plan.trainable].map((name) => `${name}.grad`).sort());
   });
 
-  it('train as there, and merge into weights that compute the same', async () => {
+  it('train as in PyTorch, and merge into weights that compute the same', async () => {
     const { network, plan, plain, adapters: placed } = await adaptedOf(reference, within);
     const stage = await CompiledStage.compile({
       ...{ network, plan, runtime, seed: 0 },
@@ -208,11 +211,11 @@ describe('the layers that get adapters', () => {
       ['stem', 'neck.weight'],
       ['stem.weight', 'neck.weight'],
     ],
-  ])('are those that targets %j names', async (targets, expected) => {
+  ])('are those that targets %j select', async (targets, expected) => {
     expect(await chosen({ targets })).toEqual(expected);
   });
 
-  it('are named by the ends of their modules’ paths, where exporters renamed weights', async () => {
+  it('have the ends of their module paths as names if exporters renamed weights', async () => {
     const model = smallModel({
       inputs: { x: ['N', 5, 12] },
       outputs: { y: ['N', 5, 3] },
@@ -232,7 +235,7 @@ describe('the layers that get adapters', () => {
     expect((await placed({ targets: 'attention.*' }, model)).length).toBe(2);
   });
 
-  it('share one adapter where they share a weight, behind a Transpose too', async () => {
+  it('share one adapter if they share a weight, also behind a Transpose', async () => {
     const model = smallModel({
       opset: 18,
       inputs: { x: ['N', 8] },
@@ -248,7 +251,7 @@ describe('the layers that get adapters', () => {
         ['MatMul', ['e', 'head'], ['y']],
       ],
     });
-    // A MatMul and a Gemm of one weight are two uses.
+    // A MatMul and a Gemm use one weight in two different ways.
     await expect(placed({}, model)).rejects.toThrow(/nothing to adapt/);
     const alike = { ...model, graph: { ...model.graph, nodes: model.graph.nodes.map((node) => node) } };
     alike.graph.nodes[3] = { ...alike.graph.nodes[4], name: 'again', outputs: ['c'] };
@@ -258,7 +261,7 @@ describe('the layers that get adapters', () => {
     ]);
   });
 
-  it('are none whose adapter would be as large as the weight', async () => {
+  it('exclude layers whose adapter would be as large as the weight', async () => {
     expect(await chosen({ rank: 6 })).toEqual(['stem.weight', 'mix.weight']);
     expect(await chosen({ rank: 7 })).toEqual(['mix.weight']);
     await expect(placed({ rank: 64 })).rejects.toThrow(
@@ -267,7 +270,7 @@ describe('the layers that get adapters', () => {
     await expect(placed({ targets: 'decoder' })).rejects.toThrow(/"decoder" selects no parameter/);
   });
 
-  it('draw A from the seed, evenly within one over the root of its inputs, and leave B zero', async () => {
+  it('draw A from the seed, uniformly within 1/√inputs, and start with B = 0', async () => {
     const plain = await inferShapes(modelOf(reference), runtime);
     const head = findHead(plain.model);
     const drawn = (seed: number) => {
@@ -283,7 +286,7 @@ describe('the layers that get adapters', () => {
     expect((drawn(1)(b).data as Float32Array).every((v) => v === 0)).toBe(true);
   });
 
-  it('add small adapters to the weights themselves, and put large ones and those with dropout beside their layers', async () => {
+  it('add small adapters to their weights, and compute large adapters and those with dropout alongside their layers', async () => {
     const wide = smallModel({
       inputs: { x: ['N', 5, 24] },
       outputs: { y: ['N', 5, 3] },
@@ -351,7 +354,7 @@ describe('adapters of the operators that ONNX Runtime’s optimizer writes', () 
     return { plain: network, ...placeAdapters(network, groupsOf(network.model, head), head, { ...options, seed: 0 }) };
   }
   const inputs = { x: weights([2, 3, 4, 4], 7), labels: tensor('int64', [2], BigInt64Array.of(2n, 0n)) };
-  /** Gradients of what trains, by name. */
+  /** Gradients of the trainable parameters, by name. */
   async function gradientsOf(network: Awaited<ReturnType<typeof inferShapes>>, trainable: readonly string[]) {
     const plan: TrainingPlan = { ...PLAN_DEFAULTS, trainable: new Set(trainable), output: 'logits' };
     const { initializers } = network.model.graph;
@@ -360,7 +363,7 @@ describe('adapters of the operators that ONNX Runtime’s optimizer writes', () 
     return session.run({ ...inputs, ...parameters });
   }
 
-  it('have the gradients that follow from those of their weights', async () => {
+  it('have the gradients that follow from the gradients of their weights', async () => {
     const { plain: bare, network, adapters } = await opened();
     expect(adapters.map(({ weight }) => weight)).toEqual(WEIGHTS);
     const whole = await gradientsOf(bare, WEIGHTS);
@@ -370,7 +373,7 @@ describe('adapters of the operators that ONNX Runtime’s optimizer writes', () 
     );
     expect(distance(low.loss, [...(whole.loss.data as Float32Array)])).toBeLessThan(1e-6);
     for (const { weight, a, b, outputsFirst } of adapters) {
-      // y = x·(W + s·BA) with B = 0: ∂B = s·∂W·Aᵀ, and turned s·Aᵀ·∂W where W is [inputs, outputs]; ∂A = 0.
+      // y = x·(W + s·BA) with B = 0: ∂B = s·∂W·Aᵀ, or s·Aᵀ·∂W if W is [inputs, outputs]; ∂A = 0.
       const [down, gradient] = [network.model.graph.initializers.get(a)!, whole[`${weight}.grad`]];
       const [rows] = gradient.shape;
       const columns = (gradient.data as Float32Array).length / rows;
@@ -407,7 +410,7 @@ describe('adapters of the operators that ONNX Runtime’s optimizer writes', () 
     expect(distance(await run(withState(bare, merged)), [...(adapted.data as Float32Array)])).toBeLessThan(1e-5);
   });
 
-  it('take no dropout, for lack of a place for it', async () => {
+  it('refuse dropout, because they have no place for it', async () => {
     await expect(opened({ ...lora, dropout: 0.1 })).rejects.toThrow(/dropout is not possible/);
   });
 });

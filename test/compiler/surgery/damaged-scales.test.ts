@@ -3,7 +3,7 @@ import { withHead } from '../../../src/session/index.ts';
 import { quantizedPretrained } from '../../quantized-models.ts';
 import { tensor } from '../../small-models.ts';
 
-test('zero points that are fewer than the scales of a head are refused', () => {
+test('a head with fewer zero points than scales is refused', () => {
   const model = quantizedPretrained({ perChannel: true });
   const initializers = new Map([...model.graph.initializers, ['fc.bias_zero_point', tensor('int32', [2], () => 0)]]);
   const damaged = { ...model, graph: { ...model.graph, initializers } };

@@ -16,7 +16,7 @@ test('every value of a chain is a cut', () => {
   expect(cutsOf(nodes)).toEqual(['x', 'a', 'b', 'y']);
 });
 
-test('nothing inside a residual block or between branches is one, in whatever order the nodes stand', () => {
+test('no value inside a residual block or between branches is a cut, in any order of the nodes', () => {
   const residual: NodeLine[] = [
     ['Relu', ['x'], ['a']],
     ['MatMul', ['a', 'w'], ['b']],
@@ -32,7 +32,7 @@ test('nothing inside a residual block or between branches is one, in whatever or
   expect(cutsOf([relu, ...residual.slice(1, 3), add, right, right2, left, last])).toEqual(['x', 'a', 'd', 'y']);
 });
 
-test('constants, shape arithmetic, masks and what nothing needs do not count as data', () => {
+test('constants, shape arithmetic, masks and unused values do not count as data', () => {
   const nodes: NodeLine[] = [
     ['Transpose', ['w'], ['turned']],
     ['Relu', ['x'], ['a']],

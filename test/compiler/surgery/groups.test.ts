@@ -9,7 +9,7 @@ const numbered = (prefix: string, from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, i) => `${prefix}${from + i}`);
 const resnet = ['conv1', ...[1, 2, 3, 4].flatMap((i) => [`layer${i}.0`, `layer${i}.1`]), 'fc'];
 
-describe('networks as PyTorch exports them', () => {
+describe('networks that PyTorch exports', () => {
   test.each([
     ['resnet18-kept', resnet],
     ['resnet18-folded', resnet],
@@ -27,7 +27,7 @@ describe('networks as PyTorch exports them', () => {
     'regnet_y_400mf-folded',
     'efficientnet_b0-kept',
     'vgg11-kept',
-  ])('the groups of %s share its parameters out, and its nodes', (network) => {
+  ])('the groups of %s contain each parameter and each node once', (network) => {
     const { model, parameters: names, runs } = loadNetwork(network);
     const source = readModel(model);
     const groups = groupsOf(source);
@@ -45,7 +45,7 @@ describe('networks as PyTorch exports them', () => {
     expect(new Set(namesOf(groups)).size).toBe(groups.length);
   });
 
-  test('running statistics are no parameters', () => {
+  test('running statistics are not parameters', () => {
     const groups = groupsOf(readModel(loadNetwork('resnet18-kept').model));
     expect(groups[0].parameters).toEqual(['conv1.weight', 'bn1.weight', 'bn1.bias']);
     expect(groups[0].statistics).toEqual(['bn1.running_mean', 'bn1.running_var']);
@@ -71,7 +71,7 @@ function nameless(count: number) {
   });
 }
 
-test('blocks without names are numbered, and never too many', () => {
+test('blocks without names get numbers, and there are never too many of them', () => {
   const few = groupsOf(nameless(3));
   expect(namesOf(few)).toEqual(['block1', 'block2', 'block3', 'head']);
   expect(few.map(({ nodes }) => nodes)).toEqual([
@@ -84,7 +84,7 @@ test('blocks without names are numbered, and never too many', () => {
   expect(groupsOf(nameless(50))).toHaveLength(21);
 });
 
-test('normalization of the input and numbers of the exporter are no parameters; scales and turned weights are', () => {
+test('input normalization and the exporter’s constants are not parameters, but scales and transposed weights are', () => {
   const model = smallModel({
     inputs: { x: ['N', 3] },
     outputs: { y: ['N', 4] },
@@ -113,7 +113,7 @@ test('normalization of the input and numbers of the exporter are no parameters; 
   expect(groups.map(({ parameters }) => parameters)).toEqual([['fc.weight', 'fc.bias', 'gamma'], ['head.weight']]);
 });
 
-test('weights written as Constant nodes become initializers', () => {
+test('weights stored in Constant nodes become initializers', () => {
   const model = smallModel({
     inputs: { x: ['N', 3] },
     outputs: { y: ['N', 4] },
@@ -150,7 +150,7 @@ test('names that begin with an underscore are layers too, as in EfficientNet-Lit
   expect(namesOf(groupsOf(model))).toEqual(['_conv_stem', ...numbered('_blocks.', 0, 15), '_conv_head', '_fc']);
 });
 
-test("weights are found in the operators that ONNX Runtime's optimizer writes", () => {
+test('inspection finds weights in the operators that ONNX Runtime’s optimizer writes', () => {
   const { graph, ...rest } = smallModel({
     inputs: { x: ['N', 3, 8, 8] },
     outputs: { logits: ['N', 5] },

@@ -19,7 +19,7 @@ import { ints, type NodeLine, type SmallModel, smallModel, weights } from '../..
 const features = 6;
 const old = 4;
 
-/** Six features through a first layer and a head. */
+/** Six features, a first layer and a head. */
 const withHead = (
   nodes: readonly NodeLine[],
   initializers: SmallModel['initializers'],
@@ -101,7 +101,7 @@ describe.each(described)('%s', (_, model, expected) => {
     expect(findHead(model)).toMatchObject({ features, classes: old, graphOutput: 'y', ...expected });
   });
 
-  test('is replaced by one that gives logits of the new classes', async () => {
+  test('is replaced by a head that outputs logits of the new classes', async () => {
     const classes = 3;
     const head = findHead(model);
     const { model: replaced, parameters } = replaceHead(model, head, { classes, seed: 5 });
@@ -124,7 +124,7 @@ describe.each(described)('%s', (_, model, expected) => {
       }
   });
 
-  test('keeps the rows of classes that stay: their logits are the same bits, wherever they move', async () => {
+  test('keeps the rows of kept classes: their logits have the same bits at any position', async () => {
     const head = findHead(model);
     const rows = [undefined, 3, 0, undefined, 1];
     const { model: replaced } = replaceHead(model, head, { classes: rows.length, seed: 5, rows });
@@ -138,7 +138,7 @@ describe.each(described)('%s', (_, model, expected) => {
       }
   });
 
-  test('leaves operators, other weights and the given model as they were', () => {
+  test('leaves operators, other weights and the given model unchanged', () => {
     const before = writeModel(model);
     const { model: replaced } = replaceHead(model, findHead(model), { classes: 9, seed: 1 });
     expect(writeModel(model)).toEqual(before);
@@ -148,7 +148,7 @@ describe.each(described)('%s', (_, model, expected) => {
   });
 });
 
-test('shapes declared of the old weights are forgotten, others kept', () => {
+test('loses the shapes declared for the old weights, and others stay', () => {
   const valueInfo = [
     { name: 'w', type: 'float32', shape: [old, features] },
     { name: 'b', type: 'float32', shape: [old] },
@@ -159,7 +159,7 @@ test('shapes declared of the old weights are forgotten, others kept', () => {
   expect(model.graph.valueInfo.map(({ name }) => name)).toEqual(['h']);
 });
 
-test.each(['float16', 'bfloat16'] as const)('rows are kept to the bit in %s', (type) => {
+test.each(['float16', 'bfloat16'] as const)('rows keep their bits in %s', (type) => {
   const initializers = { w: narrowed(weights([old, features]), type), b: narrowed(weights([old]), type) };
   const half = withHead([['Gemm', ['h', 'w', 'b'], ['y'], { transB: 1 }]], initializers);
   const { model } = replaceHead(half, findHead(half), { classes: 2, seed: 1, rows: [undefined, 2] });
@@ -167,7 +167,7 @@ test.each(['float16', 'bfloat16'] as const)('rows are kept to the bit in %s', (t
   expect(row(model.graph.initializers.get('w')!, 1)).toEqual(row(initializers.w, 2));
 });
 
-test('rows of new classes have no larger weights than those that are kept, as a root mean square', () => {
+test('rows of new classes have a root mean square of at most that of the kept rows', () => {
   const small = withHead([['Gemm', ['h', 'w', 'b'], ['y'], { transB: 1 }]], {
     w: tensor(
       'float32',
@@ -183,7 +183,7 @@ test('rows of new classes have no larger weights than those that are kept, as a 
   expect(rms).toBeLessThan(0.0105);
 });
 
-test('weights are drawn as PyTorch draws them, the same for the same seed', () => {
+test('weights are drawn as in PyTorch, and depend on the seed alone', () => {
   const draw = (seed: number) => replaceHead(gemm, findHead(gemm), { classes: 500, seed }).model.graph.initializers;
   const [w, b] = ['w', 'b'].map((name) => numbersOf(draw(1).get(name)!));
   const bound = 1 / Math.sqrt(features);
@@ -197,7 +197,7 @@ test('weights are drawn as PyTorch draws them, the same for the same seed', () =
   expect(numbersOf(draw(2).get('w')!)).not.toEqual(w);
 });
 
-test('scores that are an output beside their Softmax both stay', async () => {
+test('scores and their Softmax both stay if both are outputs', async () => {
   const both = withHead(
     [
       ['Gemm', ['h', 'w', 'b'], ['scores']],
@@ -212,7 +212,7 @@ test('scores that are an output beside their Softmax both stay', async () => {
   expect(results.y.data).toEqual(results.scores.data);
 });
 
-test('SqueezeNet: a convolution, then Relu and pooling', async () => {
+test('the head of SqueezeNet is a convolution, then Relu and pooling', async () => {
   const { model, runs } = loadNetwork('squeezenet1_1-folded');
   const source = readModel(model);
   const head = findHead(source);
@@ -224,7 +224,7 @@ test('SqueezeNet: a convolution, then Relu and pooling', async () => {
   expect(logits.shape).toEqual([runs[0].labels.shape[0], 3]);
 });
 
-describe('a head that is named', () => {
+describe('a head named by the user', () => {
   const deep = withHead(
     [
       ['Gemm', ['h', 'w', 'b'], ['mid'], {}, 'classifier/Gemm'],
@@ -233,23 +233,23 @@ describe('a head that is named', () => {
     { w: weights([features, old]), b: weights([old]), w2: weights([old, 2]), b2: weights([2]) },
   );
 
-  test.each(['classifier/Gemm', 'w', 'b', 'mid'])('by %s', async (name) => {
+  test.each(['classifier/Gemm', 'w', 'b', 'mid'])('is found and replaced, by %s', async (name) => {
     const head = findHead(deep, { name });
     expect(head).toMatchObject({ nodes: ['classifier/Gemm'], features, classes: old, tail: ['Gemm'] });
     const { model } = replaceHead(deep, head, { classes: 3, seed: 1 });
-    // What came after it was made for the old classes.
+    // The nodes after it served the old classes.
     expect(model.graph.nodes.map(({ op }) => op)).toEqual(['MatMul', 'Relu', 'Gemm']);
     expect([...model.graph.initializers.keys()]).toEqual(['first', 'w', 'b']);
     expect((await outputs(model, weights([1, features]))).y.shape).toEqual([1, 3]);
   });
 
-  test('by a name that there is not', () => {
+  test('is an error if no node or value has its name', () => {
     const error = caught(() => findHead(deep, { name: 'fc' }));
     expect(error.line).toMatch(/"fc".*extra\/Gemm, classifier\/Gemm/);
   });
 });
 
-test('a model without a classifier says which layers could be meant', () => {
+test('an error about a missing classifier lists the possible layers', () => {
   const none = withHead([['TopK', ['h', 'k'], ['y', 'i']]], { k: ints(2) });
   expect(caught(() => findHead(none)).line).toMatch(/no classifier.*MatMul\/hidden/);
 });

@@ -24,7 +24,7 @@ const small = smallModel({
   ],
 });
 
-test('says what can be trained, by the names that people know', async () => {
+test('inspection lists the trainable layers under familiar names', async () => {
   const inspection = inspect(small, await inferShapes(small, runtime));
   expect(inspection).toMatchObject({
     inputs: [{ name: 'image', type: 'float32', shape: ['batch', 3, 4, 4] }],

@@ -34,7 +34,7 @@ describe('the block of a module', () => {
   });
 });
 
-test('what names have in common, or the first of them', () => {
+test('the common part of several names is their prefix, or the first name', () => {
   expect(commonName(['stage2.0', 'stage2.1'])).toBe('stage2');
   expect(commonName(['stem', 'stage2.1'])).toBe('stem');
   expect(commonName(['fc'])).toBe('fc');

@@ -2,7 +2,10 @@ import { expect, test } from 'vitest';
 import { describeOmissions, groupsOf, omissionsOf, surveyParameters } from '../../../src/compiler/surgery/index.ts';
 import { smallModel, tensor, weights } from '../../small-models.ts';
 
-/** A classifier with a position embedding that a constant index picks, a normalized input, a resize, a threshold, and a table that nothing reads. */
+/**
+ * A classifier with a position embedding that a constant index selects, a normalized input, a resize, a threshold, and
+ * a table without readers.
+ */
 const model = smallModel({
   inputs: { x: ['batch', 1, 2, 2] },
   outputs: { y: ['batch', 2] },
@@ -33,7 +36,7 @@ const model = smallModel({
   ],
 });
 
-test('float tensors that no stage trains are listed with the reason', () => {
+test('inspection lists float tensors that never train, with the reason', () => {
   const groups = groupsOf(model);
   expect(groups.flatMap((group) => group.parameters)).toEqual(['fc1.weight', 'positions', 'fc2.weight']);
   const omitted = omissionsOf(model.graph, groups, surveyParameters(model.graph));

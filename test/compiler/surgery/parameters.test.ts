@@ -4,7 +4,7 @@ import { recognize } from '../../../src/compiler/surgery/recognized.ts';
 import type { Tensor } from '../../../src/onnx/index.ts';
 import { type NodeLine, smallModel, tensor, weights } from '../../small-models.ts';
 
-/** The parameters of `x · fc.weight` with some nodes between `h`, the product, and `z`, which `head.weight` takes. */
+/** The parameters of `x · fc.weight`, with some nodes between `h`, the product, and `z`, the input of `head.weight`. */
 function parametersOf(initializers: Readonly<Record<string, Tensor>>, ...nodes: NodeLine[]): string[] {
   const model = smallModel({
     opset: 18,
@@ -80,7 +80,7 @@ describe('every float initializer that gradients reach is a parameter', () => {
     expect(parametersOf(initializers, ...nodes)).toHaveLength(expected.length);
   });
 
-  test('scale and offset of numbers that the model takes, as of a feature tokenizer', () => {
+  test('scale and offset of numeric model inputs, as in a feature tokenizer', () => {
     const model = smallModel({
       inputs: { x: ['N', 4, 1] },
       outputs: { y: ['N', 4, 2] },
@@ -150,20 +150,20 @@ describe('constants', () => {
     [undefined, tensor('float32', [32], () => 1)],
     [undefined, tensor('float32', [20, 16], () => 0)],
     [undefined, tensor('float32', [2], (i) => i)],
-    // A filter of the same shape that was learned.
+    // A learned filter of the same shape.
     [undefined, weights([3, 1, 3, 3])],
-  ])('recognizes %s', (expected, contents) => {
+  ])('inspection recognizes %s', (expected, contents) => {
     expect(recognize(contents)).toBe(expected);
   });
 
-  test('a bias without elements, which ONNX Runtime takes for none, is no parameter', () => {
+  test('a bias without elements is not a parameter, because ONNX Runtime treats it as absent', () => {
     const initializers = { 'ln.weight': number(1.5, [8]), 'ln.bias': tensor('float32', [0], () => 0) };
     expect(parametersOf(initializers, ['LayerNormalization', ['h', 'ln.weight', 'ln.bias'], ['z']])).toEqual([
       'ln.weight',
     ]);
   });
 
-  test('a sinusoid that training has moved is a parameter again', () => {
+  test('a sinusoid that training has changed is a parameter again', () => {
     const moved = sinusoid(20, 16);
     (moved.data as Float32Array)[37] += 0.01;
     expect(recognize(moved)).toBeUndefined();

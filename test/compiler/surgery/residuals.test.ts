@@ -8,7 +8,7 @@ const graphOf = (name: string) => readModel(loadNetwork(name).model).graph;
 const additions = (name: string) => graphOf(name).nodes.filter(({ op }) => op === 'Add').length;
 
 describe('residual branches', () => {
-  // ResNet18: 8 blocks. A transformer has two branches a block. MobileNetV2 as torchvision has it: 10 of 17 blocks add.
+  // ResNet18 has 8 blocks. A transformer has two branches per block. In torchvision's MobileNetV2, 10 of 17 blocks add.
   it.each([
     ['resnet18-folded', 8],
     ['resnet18-kept', 8],
@@ -16,12 +16,12 @@ describe('residual branches', () => {
     ['vgg11-folded', 0],
     ['densenet121-folded', 0],
     ['googlenet-folded', 0],
-  ])('of %s are %i', (name, count) => {
+  ])('of %s: %i', (name, count) => {
     expect(residualsOf(graphOf(name)).length).toBe(count);
   });
 
   it.each(['vit-torchscript', 'vit-dynamo', 'swin-torchscript', 'bert-torchscript', 'deit-torchscript'])(
-    'of %s come in pairs, far fewer than its additions, each after the other',
+    'of %s form pairs, far fewer than the additions, one after the other',
     (name) => {
       const found = residualsOf(graphOf(name));
       expect(found.length).toBeGreaterThan(0);
@@ -30,7 +30,7 @@ describe('residual branches', () => {
     },
   );
 
-  it('end in the value that the longer way computes, projections being shortcuts', () => {
+  it('end in the value of the longer path; a projection counts as the shortcut', () => {
     const { graph } = smallModel({
       inputs: { x: ['N', 6] },
       outputs: { y: ['N', 6] },

@@ -60,7 +60,7 @@ test.each([
   }
 });
 
-test('who names a tensor that never trains is told why', () => {
+test('an error about a tensor that never trains gives the reason', () => {
   const omitted = [{ name: 'encoder.mask', count: 4, reason: 'a constant: a mask' }];
   for (const selection of ['encoder.mask', 'head,encoder.*']) {
     expect(() => selectParameters(selection, groups, names, omitted)).toThrow(
@@ -76,18 +76,18 @@ test.each([
   ['last:2,last:10, head', 'last:10'],
   [['fc.*', 'head', 'layer4', 'fc.*'], 'fc.*, head, layer4'],
   [['head', '/conv[1,2]/'], 'head, /conv[1,2]/'],
-] as const)('%j is told as %s', (selection, told) => {
+] as const)('%j is displayed as %s', (selection, told) => {
   expect(selectionText(selection)).toBe(told);
 });
 
-test('what is told of a selection selects the same', () => {
+test('the displayed selection selects the same parameters', () => {
   for (const selection of [['head', 'last:2'], ['last:2', 'conv1', 'last:1'], 'head,conv1,all', ['/bias$/', 'head']])
     expect([...selectParameters(selectionText(selection), groups, names)].sort()).toEqual(
       [...selectParameters(selection, groups, names)].sort(),
     );
 });
 
-test('the suggested plan thaws from the head down, as deep as the model is', () => {
+test('the suggested plan thaws from the head down, according to the depth of the model', () => {
   const many = Array.from({ length: 20 }, (_, i) => group(`block${i}`));
   expect(suggestPlan(many).map(({ train }) => train)).toEqual(['head', 'last:3', 'last:8']);
   expect(suggestPlan(groups).map(({ train }) => train)).toEqual(['head', 'last:3', 'all']);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { withTeacher } from '../../../src/compiler/surgery/index.ts';
 import { smallModel, weights } from '../../small-models.ts';
 
-test('a copy of the pretrained network takes with it what only a subgraph reads', () => {
+test('a copy of the pretrained network includes values that only a subgraph reads', () => {
   const branch = smallModel({
     inputs: {},
     outputs: { chosen: ['N', 8] },

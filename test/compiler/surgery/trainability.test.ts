@@ -6,7 +6,7 @@ import { type NodeLine, smallModel, tensor, throughSequence, weights } from '../
 
 const runtime = nodeRuntime();
 
-/** A convolution to eight maps of 4 x 4, what is between, and two layers that take eight numbers. */
+/** A convolution with eight 4×4 output maps, the given nodes, and two layers that read eight numbers. */
 async function networkWith(between: readonly NodeLine[]) {
   const model = smallModel({
     opset: 18,
@@ -36,7 +36,7 @@ async function networkWith(between: readonly NodeLine[]) {
 
 const all = new Set(['stem.weight', 'neck.weight', 'fc.weight', 'fc.bias']);
 
-test('an operator without a rule cuts off what lies before it, and no more', async () => {
+test('an operator without a rule blocks the layers before it, and no others', async () => {
   const { groups, obstacles } = await networkWith(throughSequence('maps', 'eights', 'joined'));
   expect(obstacles).toEqual([
     {
@@ -58,7 +58,7 @@ test('an operator without a rule cuts off what lies before it, and no more', asy
   refuseCutOff(new Set(['neck.weight', 'fc.weight']), groups, obstacles);
 });
 
-test('what a rule does not cover is an obstacle with its reason', async () => {
+test('an unsupported use of an operator is an obstacle, with a reason', async () => {
   const { obstacles } = await networkWith([
     ['GlobalAveragePool', ['maps'], ['pooled']],
     ['QuantizeLinear', ['pooled', 'step'], ['whole']],
@@ -70,9 +70,9 @@ test('what a rule does not cover is an obstacle with its reason', async () => {
   ]);
 });
 
-test('an operator that no gradient has to pass is none', async () => {
+test('an operator that no gradient has to pass is not an obstacle', async () => {
   const { groups, obstacles } = await networkWith([
-    // Computed from the image alone, and from the shape of what trains.
+    // Values computed from the image alone, and from the shape of a trainable value.
     ...throughSequence('image', 'volumes', 'of the image'),
     ['ReduceMean', ['volumes'], ['volume'], {}],
     ['Shape', ['maps'], ['sizes']],

@@ -7,7 +7,7 @@ const flat = [f32('batch', 3, 6), f32('batch', 4, 6), f32('batch', 4, 6)];
 const apart = [f32('batch', 2, 3, 3), f32('batch', 2, 4, 3), f32('batch', 2, 4, 3)];
 const heads = { q_num_heads: 2, kv_num_heads: 2 };
 
-/** Width 4 in, heads of 3 features out. */
+/** Input width 4; heads have 3 features. */
 const packed = [f32('batch', 3, 4), between(-1, 1, 4, 18), f32(18)];
 const mask: Input = {
   ...ints([]),
@@ -16,7 +16,7 @@ const mask: Input = {
   values: (_, count) => Array.from({ length: count }, (_, i) => Number(i % 4 !== 1)),
   constant: false,
 };
-/** Samples of which 2, 3, 1, … positions count. */
+/** The number of valid positions per sample: 2, 3, 1, … */
 const counts: Input = {
   ...mask,
   shape: ['batch'],
@@ -24,18 +24,18 @@ const counts: Input = {
 };
 const maskOfPairs: Input = { ...mask, shape: ['batch', 3, 3] };
 
-/** 4 heads of queries for 2 of keys. */
+/** 4 query heads and 2 key heads. */
 const grouped = { q_num_heads: 4, kv_num_heads: 2 };
 const groupedFlat = [f32('batch', 3, 12), f32('batch', 5, 6), f32('batch', 5, 6)];
 const groupedApart = [f32('batch', 4, 3, 3), f32('batch', 2, 5, 3), f32('batch', 2, 5, 3)];
-/** Of 4 keys, samples have 2, 3, 1, … that count. */
+/** The number of valid keys per sample, of 4: 2, 3, 1, … */
 const keyCounts: Input = { ...counts, type: 'int64' };
 
 const past = [f32('batch', 2, 2, 3), f32('batch', 2, 2, 3)];
-/** Of the four outputs, the result and the scores. */
+/** Two of the four outputs: the result and the scores. */
 const scores = { outputs: [true, false, false, true] };
 
-/** Caches of cosines and sines for 2 pairs of features; any numbers do. */
+/** Caches of cosines and sines for 2 pairs of features. The test accepts any numbers. */
 const angles = (...rows: Dimension[]) => [between(-1, 1, ...rows, 2), between(-0.9, 1.1, ...rows, 2)];
 const positions: Input = {
   ...keyCounts,
@@ -43,7 +43,7 @@ const positions: Input = {
   values: (_, count) => Array.from({ length: count }, (_, i) => (i * 3 + 1) % 5),
 };
 
-/** 4 heads of queries and 2 of keys, of 16 features, in 4 positions; no past. */
+/** 4 query heads and 2 key heads, 16 features each, 4 positions, no past. */
 const groupQuery = { num_heads: 4, kv_num_heads: 2 };
 const groupedSelf = [f32('batch', 4, 64), f32('batch', 4, 32), f32('batch', 4, 32)];
 const groupAngles = [between(-1, 1, 6, 8), between(-0.9, 1.1, 6, 8)];
@@ -73,7 +73,7 @@ const rows: readonly Row[] = [
   ['Attention', {}, [...apart, omitted, omitted, omitted, keyCounts]],
   ['Attention', { is_causal: 1 }, [...apart, omitted, omitted, omitted, keyCounts]],
   ['Attention', { is_causal: 1 }, [...groupedApart, omitted, omitted, omitted, keyCounts]],
-  // The first query sees nothing.
+  // The mask hides every key from the first query.
   ['Attention', {}, [...apart, bools([0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0], 3, 4)]],
   ['Attention', {}, [...apart, frozen(exactly([...Array(4).fill(-Infinity), 0, 1, 0, -1, 0, 0, -Infinity, 1], 3, 4))]],
   ['Attention', {}, [...apart, omitted, ...past], { outputs: 3 }],
@@ -165,7 +165,10 @@ const rows: readonly Row[] = [
   ],
 ];
 
-/** ONNX Runtime's kernels compute with floats; for doubles it would run the specification's function in place of `Attention`. */
+/**
+ * ONNX Runtime's kernels compute with floats. For doubles, it would run the specification's function instead of
+ * `Attention`.
+ */
 export const attention: readonly Row[] = rows.map(([op, attributes, inputs, options]) => [
   op,
   attributes,

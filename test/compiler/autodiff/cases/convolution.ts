@@ -1,7 +1,7 @@
 import { between, f32, ints } from '../inputs.ts';
 import type { Row } from '../row.ts';
 
-/** Offsets that cross no whole position in differences, nor move a tap far outside. */
+/** Finite differences of these offsets cross no integer position and move no tap far outside the image. */
 const moves = (taps: number, ...places: number[]) => between(0.15, 0.85, 'batch', 2 * taps, ...places);
 
 export const convolution: readonly Row[] = [
@@ -25,7 +25,7 @@ export const convolution: readonly Row[] = [
   ['Conv', { pads: [1, 1] }, [f32('batch', 2, 6), f32(3, 2, 3), f32(3)]],
   ['Conv', { strides: [2], group: 2, pads: [0, 1] }, [f32('batch', 2, 7), f32(2, 1, 3)]],
   ['Conv', { pads: [1, 0, 1, 1, 0, 1], strides: [1, 2, 1] }, [f32('batch', 2, 3, 4, 3), f32(2, 2, 2, 2, 3), f32(2)]],
-  // Along axes of unknown size.
+  // Spatial axes of unknown size.
   ['Conv', { pads: [1, 1] }, [f32(2, 3, 'batch'), f32(4, 3, 3), f32(4)]],
   ['Conv', { strides: [2], pads: [2, 1] }, [f32(2, 2, 'batch'), f32(2, 2, 2)]],
   ['Conv', { strides: [3] }, [f32(2, 2, 'batch'), f32(2, 2, 1)]],

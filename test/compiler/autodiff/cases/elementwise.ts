@@ -70,7 +70,7 @@ export const elementwise: readonly Row[] = [
   ['Clip', {}, [f32('batch', 4), exactly([0.6]), exactly([-0.4])]],
   ['ThresholdedRelu', { alpha: float(0.5) }, [exactly([-1, 0.2, 0.4, 0.7, 1.5], 5)]],
   ['ThresholdedRelu', {}, [f32('batch', 3)]],
-  // Its kernel for double computes in single.
+  // Its double kernel computes in single precision.
   ['Shrink', { lambd: float(0.7), bias: float(0.2) }, [exactly([-1, -0.4, 0.5, 0.9], 4)], { precision: 'single' }],
   ['Elu', {}, [f32('batch', 3)]],
   ['Elu', { alpha: float(0.5) }, [f32('batch', 3)]],

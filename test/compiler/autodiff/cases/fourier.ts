@@ -1,7 +1,7 @@
 import { f32, ints, omitted } from '../inputs.ts';
 import type { Row } from '../row.ts';
 
-/** The axis along which is transformed, an input since operator set 20. */
+/** The transformed axis, which is an input since opset 20. */
 const along = (axis: number) => ints([axis], []);
 const elements = (count: number) => ints([count], []);
 const real = f32('batch', 5, 1);

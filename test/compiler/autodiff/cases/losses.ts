@@ -1,13 +1,13 @@
 import { between, f32, fed, type Input, ints, omitted } from '../inputs.ts';
 import type { Row } from '../row.ts';
 
-/** Classes of 4, the third time one that no class has. */
+/** Labels of 4 classes. The third label is outside the range. */
 const targets = (...sizes: number[]): Input => ({
   ...fed(ints([])),
   shape: ['batch', ...sizes],
   values: (_, count) => Array.from({ length: count }, (_, i) => [2, 0, -1, 3, 1][i % 5]),
 });
-/** No class is left out. */
+/** Labels that are all valid. */
 const classes = (...sizes: number[]): Input => ({
   ...targets(...sizes),
   values: (_, count) => Array.from({ length: count }, (_, i) => [2, 0, 1, 3, 1][i % 5]),

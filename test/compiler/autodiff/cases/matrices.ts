@@ -39,6 +39,6 @@ export const matrices: readonly Row[] = [
   ['Det', {}, [f32(2, 2, 4, 4)]],
   ['Det', {}, [f32(2, 2)]],
   ['Det', {}, [f32('batch', 1, 1)]],
-  // Of rank 2.
+  // A matrix of rank 2.
   ['Det', {}, [exactly([1, 2, 3, 2, 4, 6, 0.5, -1, 1], 3, 3)]],
 ];

@@ -2,7 +2,10 @@ import { float, floats } from '../../../../src/onnx/index.ts';
 import { between, exactly, f32, fed, type Input, ints, omitted } from '../inputs.ts';
 import type { Row } from '../row.ts';
 
-/** An image, and a convolution whose results stay within 2 of its biases, so that these say where the activation is. */
+/**
+ * An image, and a convolution. Its results stay within 2 of its biases, so the biases decide the branch of the
+ * activation.
+ */
 const image = (...biases: number[]) => [f32('batch', 2, 4, 4), between(-0.06, 0.06, 2, 2, 3, 3), exactly(biases, 2)];
 const fused = (activation: string, ...params: number[]) => ({
   activation,
@@ -10,7 +13,7 @@ const fused = (activation: string, ...params: number[]) => ({
   pads: [1, 1, 1, 1],
 });
 
-/** Rows of a table of four, for sequences of three. */
+/** Row indices into a table of four rows, for sequences of length three. */
 const rows = (...values: number[]): Input => ({
   ...fed(ints(values)),
   type: 'int32',
@@ -19,7 +22,7 @@ const rows = (...values: number[]): Input => ({
 });
 const embedding = [f32(4, 6), f32(5, 6)];
 
-/** Matrices far from singular ones. */
+/** Matrices that are far from singular. */
 const matrix = exactly(
   [2, 0.3, -0.4, 0.5, -1.7, 0.2, -0.1, 0.6, 1.9, 1.1, 0.3, 0.2, -0.6, 1.4, 0.5, 0.3, -0.2, 1.6],
   2,

@@ -23,7 +23,7 @@ export const normalization: readonly Row[] = [
   ],
   ['LayerNormalization', {}, [f32('batch', 3, 5), f32(5), f32(5)]],
   ['LayerNormalization', {}, [f32('batch', 3, 5), f32(5), f32(5)], { outputs: 3, precision: 'single' }],
-  // Its statistics are floats whatever it normalizes.
+  // Its statistics are float32 for every input type.
   [
     'LayerNormalization',
     { axis: 1 },

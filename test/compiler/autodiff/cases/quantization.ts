@@ -3,22 +3,22 @@ import { type DataType, type Node, toAttributes } from '../../../../src/onnx/ind
 import type { Forward } from '../check.ts';
 import { constant, exactly, f32, fed, type Input, ints } from '../inputs.ts';
 
-/** x of `shape`, rounded to `type` and made a float again. */
+/** x of `shape`, quantized to `type` and dequantized to float. */
 export interface StraightThrough {
   readonly type: DataType;
   readonly shape: Input['shape'];
-  /** One for all, or one for each slice along the axis. */
+  /** One scale for the tensor, or one for each slice along the axis. */
   readonly scale: readonly number[];
   readonly zero?: readonly number[];
-  /** Of what is made of the whole numbers, where it is another one. */
+  /** The scale of the dequantization, if it differs. */
   readonly scaleBack?: readonly number[];
   readonly axis?: number;
   readonly domain?: string;
 }
 
 /**
- * Values reach from −1.7 to 1.7; scales and zero points are such that some of them are cut off, and none lies where that begins. int8 holds
- * −128 … 127, so with a scale of 0.01 and no zero point −1.28 … 1.27.
+ * Values range from −1.7 to 1.7. The scales and zero points clip some of them, and no value lies on a clipping bound.
+ * int8 holds −128 … 127: with scale 0.01 and no zero point, the range is −1.28 … 1.27.
  */
 export const quantization: readonly StraightThrough[] = [
   { type: 'int8', shape: ['batch', 5], scale: [0.01] },
@@ -53,8 +53,8 @@ const node = (op: string, inputs: string, output: string, attributes: Record<str
 });
 
 /**
- * What the two operators are taken for, in differences of which there is no rounding: x/s between the bounds of what rounds to a number of
- * the type, times the scale back.
+ * The straight-through function of the two operators, for finite differences: clip(x/s) without rounding, times the
+ * dequantization scale. The bounds are those of the numbers that round into the type.
  */
 export function clipped(row: StraightThrough): Forward {
   const { type, shape, scale, zero = scale.map(() => 0), scaleBack = scale, axis, domain = '' } = row;
@@ -96,7 +96,7 @@ export function clipped(row: StraightThrough): Forward {
 export const titleOf = ({ type, shape, scale, zero = [], axis, domain = '' }: StraightThrough): string =>
   `${domain} ${type} [${shape}], scale ${scale}, zero point ${zero}, axis ${axis ?? 'none'}`.trim();
 
-/** A scale that is fed, so that no rule can know it. */
+/** A scale that is an input, so no rule can know its value. */
 export const unknownScale = (): Forward => {
   const forward = clipped({ type: 'int8', shape: [4, 3], scale: [0.01] });
   return { ...forward, inputs: new Map([...forward.inputs, ['scale', fed(constant(exactly([0.01])))]]) };

@@ -2,32 +2,32 @@ import { type Attribute, float, floats } from '../../../../src/onnx/index.ts';
 import { between, exactly, f32, fed, type Input, ints, omitted } from '../inputs.ts';
 import type { Row } from '../row.ts';
 
-/** X [3, batch, 2], W, R and biases for so many gates of 2 units. */
+/** X [3, batch, 2], and W, R and biases for this number of gates, with 2 units. */
 const network = (gates: number, directions = 1) => [
   f32(3, 'batch', 2),
   between(-1, 1, directions, 2 * gates, 2),
   between(-1, 1, directions, 2 * gates, 2),
   between(-1, 1, directions, 4 * gates),
 ];
-/** Any number of steps of 3 sequences. */
+/** Any number of steps, with 3 sequences. */
 const open = ([, ...rest]: readonly Input[]) => [f32('batch', 3, 2), ...rest];
 const state = (directions = 1) => f32(directions, 'batch', 2);
 const size = { hidden_size: 2 };
 const both = { ...size, direction: 'bidirectional' };
 
-/** Of 3 steps, sequences take 2, 3, 1, … */
+/** Sequence lengths, of 3 steps: 2, 3, 1, … */
 const lengths: Input = {
   ...fed(ints([])),
   type: 'int32',
   shape: ['batch'],
   values: (_, count) => Array.from({ length: count }, (_, i) => [2, 3, 1][i % 3]),
 };
-/** One of them has none. */
+/** One sequence is empty. */
 const empty = (_: unknown, count: number) => Array.from({ length: count }, (_, i) => [3, 0, 2][i % 3]);
 
 const named = (...value: string[]): Attribute => ({ kind: 'strings', value });
 
-/** A network whose sums stay within 1 of its biases, every second of which is beyond a clip of 1.5. */
+/** A network whose sums stay within 1 of its biases. Every second bias exceeds the clip of 1.5. */
 const clipping = (gates: number) => [
   f32(3, 'batch', 2),
   between(-0.15, 0.15, 1, 2 * gates, 2),
@@ -95,10 +95,10 @@ const rows: readonly Row[] = [
   ['GRU', { ...both, activations: named('Sigmoid', 'Tanh', 'HardSigmoid', 'Softsign') }, network(3, 2), { outputs: 2 }],
 ];
 
-/** Of three sequences of any number of steps, one has ended after the first. */
+/** Three sequences with any number of steps. One ends after the first step. */
 const ended: Input = { ...lengths, shape: [3], values: () => [1, 2, 2] };
 
-/** The same networks; the number of steps is that of samples elsewhere. */
+/** The same networks. The number of steps varies instead of the batch size. */
 const anyLength: readonly Row[] = [
   ['RNN', size, open(network(1)), { outputs: 2 }],
   ['RNN', { ...size, direction: 'reverse' }, open(network(1)), { outputs: 2 }],
@@ -108,7 +108,7 @@ const anyLength: readonly Row[] = [
   ['LSTM', both, [...open(network(4, 2)), ended], { outputs: 3 }],
 ];
 
-/** ONNX Runtime takes doubles for these, then refuses to compute with them. */
+/** ONNX Runtime accepts doubles for these operators, but then fails to compute with them. */
 export const recurrence: readonly Row[] = [...rows, ...anyLength].map(([op, attributes, inputs, options]) => [
   op,
   attributes,

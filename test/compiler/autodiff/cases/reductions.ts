@@ -24,7 +24,7 @@ export const reductions: readonly Row[] = [
   ['CumSum', { reverse: 1 }, [f32('batch', 4), ints([0], [])]],
   ['CumSum', { reverse: 1, exclusive: 1 }, [f32(2, 4, 2), ints([1], [])]],
 
-  // Of set 26. One factor is zero, two are.
+  // Opset 26. Rows with one zero factor and with two.
   ['CumProd', {}, [f32('batch', 4), ints([1], [])], { opset: 26 }],
   ['CumProd', { exclusive: 1 }, [f32('batch', 4), ints([-1], [])], { opset: 26 }],
   ['CumProd', { reverse: 1 }, [f32('batch', 4), ints([0], [])], { opset: 26 }],

@@ -8,18 +8,18 @@ const grid = between(-0.95, 0.97, 'batch', 2, 3, 2);
 const beyond = between(-2.3, 2.4, 'batch', 2, 3, 2);
 
 const map = f32('batch', 2, 5, 6);
-/** Inside, over the edge, and larger than the map: left, top, right, bottom. */
+/** Regions (left, top, right, bottom): inside the map, across its edge, and larger than the map. */
 const regions = exactly([0.31, 0.83, 4.27, 3.71, 3.13, 2.29, 6.43, 6.19, -2.07, -1.93, 7.31, 7.07], 3, 4);
 
-/** The second ends before it begins, so that no sample is in it. */
+/** The second region ends before it begins, so it contains no sample. */
 const inverted = exactly([0.31, 0.83, 4.27, 3.71, 3.13, 3.29, 2.43, 2.19, -0.27, 0.37, 3.31, 4.07], 3, 4);
 const positive = between(0.4, 3, 'batch', 2, 5, 6);
 
-/** Image, left, top, right, bottom: inside, over the edge, and of one element. */
+/** Boxes (image, left, top, right, bottom): inside, across the edge, and of one element. */
 const boxes = exactly([0, 0.3, 0.8, 4.2, 3.7, 1, 3.1, 2.2, 6.4, 6.1, 1, 2, 2, 2, 2], 3, 5);
-/** Top, left, bottom, right of crops, the last over the edge. */
+/** Crops (top, left, bottom, right). The last one crosses the edge. */
 const crops = exactly([0.1, 0.2, 0.6, 0.65, 0.9, 0.15, 0.3, 0.85, 0.35, 0.3, 1.3, 0.75], 3, 4);
-/** Apart by more than differences move them. */
+/** Values that differ by more than the step of the finite differences. */
 const peaks = between(-9, 9, 2, 1, 5, 6);
 const small = f32(2, 2, 3, 3);
 const ints32 = (...values: number[]): Input => ({ ...ints(values), type: 'int32' });
@@ -80,7 +80,7 @@ export const sampling: readonly Row[] = [
   ['AffineGrid', { align_corners: 1 }, [f32(2, 2, 3), ints([2, 3, 2, 5])]],
   ['AffineGrid', {}, [f32(1, 3, 4), ints([1, 1, 2, 3, 2])]],
 
-  // There is no kernel for MaxRoiPool-22.
+  // ONNX Runtime has no kernel for MaxRoiPool-22.
   ['MaxRoiPool', { pooled_shape: [2, 2] }, [peaks, frozen(boxes)], { opset: 21 }],
   ['MaxRoiPool', { pooled_shape: [3, 1], spatial_scale: float(0.5) }, [peaks, frozen(boxes)], { opset: 21 }],
   ['MaxRoiPool', { pooled_shape: [4, 3] }, [peaks, frozen(boxes)], { opset: 21 }],

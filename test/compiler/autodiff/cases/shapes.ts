@@ -3,14 +3,14 @@ import type { Row } from '../row.ts';
 
 const END = Number.MAX_SAFE_INTEGER;
 
-/** Two places among four, for any batch. */
+/** Two of four positions, for any batch. */
 const places: Input = {
   ...fed(ints([])),
   shape: ['batch', 2, 1],
   values: (_, count) => Array.from({ length: count }, (_, i) => [1, -1, 0, 0, 3, 2][i % 6]),
 };
 
-/** A first position for each sample. */
+/** The first position of each sample. */
 const starts = (...values: number[]): Input => ({
   ...fed(ints([])),
   shape: ['batch'],
@@ -114,7 +114,7 @@ export const shapes: readonly Row[] = [
     ['ScatterND', { reduction }, [f32('batch', 2), ints([1, 0], [2, 1]), f32(2, 2)]],
     ['ScatterND', { reduction }, [f32(4, 3), ints([2, 0, 1, 1, 2, 0, 2, 0], [4, 2]), f32(4)]],
   ]),
-  // One of two updates is zero, both are, none is.
+  // Of two updates, one is zero, both are zero, or neither is.
   ['ScatterElements', { reduction: 'mul' }, [f32(4), ints([1, 1, 2, 2, 3, 3]), exactly([0, 1.3, 0, 0, -0.7, 2], 6)]],
   ['OneHot', {}, [ints([1, 0, 2, 1]), ints([3]), f32(2)]],
   ['OneHot', { axis: 0 }, [ints([1, -1, 2, 9, 0, 0], [3, 2]), ints([3]), f32(2)]],
