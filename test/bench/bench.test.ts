@@ -12,7 +12,7 @@ import { modelTable, replaceSection } from '../../scripts/bench/tables.ts';
 import { Worker } from '../../scripts/bench/worker.ts';
 
 describe('statistics', () => {
-  test('a quantile lies between its neighbours in proportion', () => {
+  test('a quantile is interpolated between its neighbours', () => {
     expect(quantile([4, 1, 3, 2], 0.25)).toBe(1.75);
     expect(median([3, 1, 2])).toBe(2);
     expect(median([1, 2])).toBe(1.5);
@@ -29,7 +29,7 @@ describe('a worker', () => {
   let worker: Worker;
   afterEach(() => worker.end());
 
-  test('answers, tells its memory, and goes on after an error', async () => {
+  test('answers, reports its memory, and continues after an error', async () => {
     worker = new Worker(command, 2);
     expect(await worker.ask('step', 2)).toMatchObject({ seconds: [0.25, 0.25] });
     await expect(worker.ask('fail', 'no such operator')).rejects.toThrow(/^no such operator$/);
@@ -39,20 +39,20 @@ describe('a worker', () => {
     expect(bytes).toBeLessThan(2 ** 30);
   });
 
-  test('that ends says how, then and later', async () => {
+  test('that ends reports the reason, also on later calls', async () => {
     worker = new Worker(command, 2);
     await expect(worker.ask('end', {})).rejects.toThrow('exit code 7): out of memory');
     await expect(worker.ask('step', 1)).rejects.toThrow('it had ended: out of memory');
   });
 
-  test('that cannot be started says so', async () => {
+  test('that cannot start reports the reason', async () => {
     worker = new Worker({ command: './no-such-interpreter', args: [] }, 2);
     await expect(worker.ask('step', 1)).rejects.toThrow('ENOENT');
   });
 });
 
 describe('options', () => {
-  test('measure steps by default, and images where there are some', () => {
+  test('measure steps by default, and images if there are any', () => {
     expect(readOptions([])).toMatchObject({ cases: ['head', 'last:3', 'all'], batch: 16, rounds: 5 });
     expect(readOptions(['--data', 'images'])).toMatchObject({
       cases: ['head', 'last:3', 'all', 'plan', 'head-epochs', 'last-epochs-resnet18', 'last-epochs-mobilenet_v2'],
@@ -71,7 +71,7 @@ describe('options', () => {
   });
 });
 
-test('a contender that is not installed says what installs it', () => {
+test('a contender that is not installed gives the install command', () => {
   const interpreters = { python: './no-such/bin/python', ortTraining: './none/bin/python' };
   expect(CONTENDERS.pytorch.missing(interpreters)).toBe(
     './no-such/bin/python does not run; python3 -m venv ./no-such && ./no-such/bin/python -m pip install -r scripts/bench/python/requirements.txt',
@@ -93,7 +93,7 @@ describe('tables', () => {
     memory: 300 * 2 ** 20,
   });
 
-  test('compare with PyTorch, and name who is not there', () => {
+  test('compare with PyTorch, and list the missing contenders', () => {
     const table = modelTable(
       {
         model: 'resnet18',
@@ -119,7 +119,7 @@ describe('tables', () => {
     );
   });
 
-  test('mark what other work on the machine disturbed', () => {
+  test('mark measurements that other work on the machine disturbed', () => {
     const disturbed = { ...measured('thaw', 0.1), disturbance: 0.5 };
     const cases = { head: { measured: [disturbed, measured('pytorch', 0.2)], failed: [] } };
     const table = modelTable({ model: 'resnet18', machine: '', command: '', cases }, ['thaw', 'pytorch']);
@@ -128,7 +128,7 @@ describe('tables', () => {
     expect(table).toContain('(at most 50 %): results with † are unreliable, measure them again.');
   });
 
-  test('tell the epochs of each stage apart', () => {
+  test('separate the epochs of each stage', () => {
     const run = (scale: number) => ({
       seconds: 10 * scale,
       accuracy: 0.9,
@@ -153,7 +153,7 @@ describe('tables', () => {
     expect(same).toContain(', **1.00**; **1.00** on average |');
   });
 
-  test('take their places in a document, and no others', async () => {
+  test('replace their own sections of a document, and no others', async () => {
     const file = join(mkdtempSync(join(tmpdir(), 'thaw-bench-')), 'benchmarks.md');
     const place = (name: string, table: string) => `## ${name}\n<!-- bench ${name} -->${table}<!-- /bench -->\n`;
     writeFileSync(file, `# Title\n${place('a', 'old')}${place('b', '')}`);

@@ -1,4 +1,4 @@
-/** A contender that computes nothing: it answers, fails or ends as the request says. */
+/** A contender that computes nothing. It answers, fails or ends, depending on the request. */
 import { serve } from '../../scripts/bench/workers/serve.ts';
 
 await serve({

@@ -1,4 +1,7 @@
-/** Decodes and augments images with WebAssembly, as Electron's utility process does on Linux. Told their paths, it prints what it made of each. */
+/**
+ * Decodes and augments images with WebAssembly, as Electron's utility process does on Linux. Takes paths, and prints
+ * the results.
+ */
 import { useWasmSharp } from '../../src/electron/wasm-sharp.ts';
 
 useWasmSharp();

@@ -9,7 +9,7 @@ const hash = (data: Uint8Array | Float32Array) =>
     .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
     .digest('hex');
 
-/** For each file, what it becomes by each filter, small, large, and augmented in several ways. */
+/** The pixels of each file for each filter: small, large, and with several augmentations. */
 export async function decoded(files: readonly string[]): Promise<readonly (readonly string[])[]> {
   const reader = sharpReader();
   const augmentation = readAugmentation('heavy');

@@ -1,4 +1,5 @@
-// Electron itself, under Xvfb where there is no display. Its binary comes from elsewhere than its package, so it is not always there.
+// Electron itself, under Xvfb if there is no display. Its binary is downloaded separately from its package, so it may
+// be missing.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +16,7 @@ import type { Checked } from './app/page.ts';
 
 const run = promisify(execFile);
 
-/** `ELECTRON_PATH`, or what `node node_modules/electron/install.js` has fetched. */
+/** `ELECTRON_PATH`, or the binary that `node node_modules/electron/install.js` has downloaded. */
 function electronBinary(): string | undefined {
   const { ELECTRON_PATH } = process.env;
   if (ELECTRON_PATH) return ELECTRON_PATH;
@@ -32,7 +33,7 @@ let app: string;
 
 beforeAll(async () => {
   project = await makeProject();
-  // Within the package, so that it finds ONNX Runtime and sharp.
+  // Inside the package, so that it finds ONNX Runtime and sharp.
   mkdirSync('.cache', { recursive: true });
   app = mkdtempSync('.cache/electron-');
   writeFileSync(join(app, 'package.json'), JSON.stringify({ name: 'test', type: 'module', main: 'main.js' }));
@@ -59,7 +60,7 @@ afterAll(() => {
   rmSync(app, { recursive: true, force: true });
 });
 
-test('what a page and a preload script are made of has no trace of Node', () => {
+test('the bundles of a page and a preload script contain no Node code', () => {
   expect(readFileSync(join(app, 'page.js'), 'utf8')).not.toMatch(/\b(require\(|from ["'](?!\.))/);
   const required = readFileSync(join(app, 'preload.cjs'), 'utf8').matchAll(/require\("([^"]+)"\)/g);
   expect(Array.from(required, ([, name]) => name)).toEqual(['electron']);

@@ -1,9 +1,9 @@
-// What the example app lets its page ask the system for.
+// The permissions that the example app grants to its page.
 import { EventEmitter } from 'node:events';
 import type { Session, WebContents } from 'electron';
 import { expect, test } from 'vitest';
 
-// Plain JavaScript, as an app would have it.
+// Plain JavaScript, as in an app.
 const { confine, isAllowed, restrictPermissions } = await import(
   new URL('../../examples/electron/permissions.js', import.meta.url).href
 );
@@ -11,7 +11,7 @@ const { confine, isAllowed, restrictPermissions } = await import(
 const ORIGIN = 'app://studio';
 const asked = { permission: 'media', by: `${ORIGIN}/`, isMainFrame: true, media: ['video'] };
 
-test('the camera and the clipboard, to the page itself', () => {
+test('the page itself may use the camera and the clipboard', () => {
   expect(isAllowed(ORIGIN, asked)).toBe(true);
   expect(isAllowed(ORIGIN, { ...asked, by: ORIGIN })).toBe(true);
   expect(isAllowed(ORIGIN, { ...asked, permission: 'clipboard-sanitized-write', media: [] })).toBe(true);
@@ -29,9 +29,9 @@ test.each([
   ['reading the clipboard', { permission: 'clipboard-read' }],
   ['the place', { permission: 'geolocation' }],
   ['opening other programs', { permission: 'openExternal' }],
-])('not %s', (_, change) => expect(isAllowed(ORIGIN, { ...asked, ...change })).toBe(false));
+])('the app denies %s', (_, change) => expect(isAllowed(ORIGIN, { ...asked, ...change })).toBe(false));
 
-test('requests and checks are answered alike, and devices refused', () => {
+test('requests and checks get the same answers, and devices are refused', () => {
   // biome-ignore lint/suspicious/noExplicitAny: called as Electron would
   const handlers: Record<string, (...given: any[]) => any> = {};
   const session = new Proxy({}, { get: (_, name: string) => (handler: () => unknown) => (handlers[name] = handler) });
@@ -53,7 +53,7 @@ test('requests and checks are answered alike, and devices refused', () => {
   expect(handlers.setDevicePermissionHandler({})).toBe(false);
 });
 
-test('a window stays where it is', () => {
+test('a window does not navigate or open another window', () => {
   let opened: unknown;
   const contents = Object.assign(new EventEmitter(), {
     setWindowOpenHandler: (handler: () => unknown) => (opened = handler()),

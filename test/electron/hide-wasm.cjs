@@ -1,4 +1,4 @@
-// Loaded first: as if @img/sharp-wasm32 were not installed.
+// Loaded first. Simulates a missing @img/sharp-wasm32.
 const Module = require('node:module');
 const resolve = Module._resolveFilename;
 Module._resolveFilename = function (request, ...others) {

@@ -1,6 +1,7 @@
 /**
- * Stands in for the parts of Electron that `src/electron` uses, where its binary is not to be had: the main process and the page are
- * this thread, message ports are Node's, the utility process is a process of Node's. Instead of `import … from 'electron'`.
+ * Replaces the parts of Electron that `src/electron` uses, if its binary is missing. This thread is both the main
+ * process and the page, message ports are Node's, and the utility process is a Node process. It replaces `import … from
+ * 'electron'`.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { EventEmitter } from 'node:events';
@@ -8,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Wire } from './utility.ts';
 
-/** Every utility process of a test, to be looked at or killed. */
+/** All utility processes of a test, to inspect or kill them. */
 export const processes: UtilityProcess[] = [];
 
 class UtilityProcess extends EventEmitter {
@@ -21,7 +22,7 @@ class UtilityProcess extends EventEmitter {
     super();
     this.child = fork(fileURLToPath(new URL('utility.ts', import.meta.url)), [script], {
       execArgv: ['--import', 'tsx'],
-      // Structured clones, of what V8 can clone by itself: no Blobs, as in Electron.
+      // Structured clones of the types that V8 supports: no Blobs, as in Electron.
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     });
@@ -57,7 +58,10 @@ class UtilityProcess extends EventEmitter {
     else this.deliver(wire);
   }
 
-  /** As in Electron, what is sent to a process that has ended is lost without a word; the pipe can break before Node says that it did. */
+  /**
+   * As in Electron, messages to a process that has ended are lost silently. The pipe can break before Node reports the
+   * end.
+   */
   private deliver(wire: Wire): void {
     if (this.child.connected) this.child.send(wire, () => {});
   }
@@ -66,7 +70,7 @@ class UtilityProcess extends EventEmitter {
 export const utilityProcess = { fork: (script: string) => new UtilityProcess(script) };
 export const MessageChannelMain = MessageChannel;
 
-/** What the user picks, dialog after dialog. */
+/** The paths that the user picks, dialog after dialog. */
 export const picks: string[][] = [];
 export const dialog = {
   async showOpenDialog() {
@@ -78,10 +82,10 @@ export const dialog = {
 type Handler = (event: object, ...parameters: unknown[]) => unknown;
 const handlers = new Map<string, Handler>();
 
-/** The frame that asks; another one in tests of who may. */
+/** The frame that sends the request. Tests of permissions replace it. */
 export const frame = { parent: null as object | null, origin: 'app://studio' };
 
-/** What preload scripts get: messages are clones, as between processes. */
+/** Electron's API for preload scripts. Messages are cloned, as between processes. */
 export const ipcRenderer = Object.assign(new EventEmitter(), {
   async invoke(channel: string, ...parameters: unknown[]): Promise<unknown> {
     const handler = handlers.get(channel);
@@ -113,7 +117,7 @@ export class BrowserWindow extends EventEmitter {
 export class PageWindow extends EventTarget {
   postMessage(data: unknown, _origin: string, ports: readonly MessagePort[]): void {
     const message = Object.assign(new Event('message'), { data: structuredClone(data), ports, source: this });
-    // Never within the call, as in a page.
+    // Always after the call returns, as in a page.
     setTimeout(() => this.dispatchEvent(message));
   }
 }

@@ -1,5 +1,5 @@
-// The whole way from a page to the utility process and back, with stand-ins for what Electron gives: see stand-in.ts. What they
-// cannot show, Electron itself does in electron.test.ts, where its binary is.
+// The entire path from a page to the utility process and back, with stand-ins for Electron's API: see stand-in.ts. If
+// Electron's binary exists, electron.slow.test.ts tests the rest in Electron itself.
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -53,7 +53,7 @@ function started(): RemoteClient {
   return client;
 }
 
-/** Has the user pick all images of the project. */
+/** Simulates a user who picks all images of the project. */
 async function picked() {
   standIn.picks.push([project.data]);
   return pickImages({ folders: true });
@@ -68,7 +68,7 @@ const asBlobs = ({ samples, ...rest }: OpenRequest<'classification'>): OpenReque
 });
 const long = { ...settings, stages: [{ train: 'all', epochs: 500 }] };
 
-test('a page trains in a process of its own on files that were picked, to the bytes of `thaw train`', async () => {
+test('a page trains in a separate process on picked files, to the bytes of `thaw train`', async () => {
   const client = started();
   const images = await picked();
   expect(images).toHaveLength(36);
@@ -94,7 +94,7 @@ test('a page trains in a process of its own on files that were picked, to the by
   expect(readFileSync(join(folder, 'model-2', 'onnx', 'model.onnx')).equals(modelOf(files))).toBe(true);
 });
 
-test('the page that Electron itself is tried with gets what it expects', async () => {
+test('the page for the test in Electron itself gets the expected results', async () => {
   await import('./app/page.ts');
   standIn.picks.push([project.data], [join(project.model, 'model.onnx')]);
   const timer = setInterval(() => {
@@ -111,7 +111,7 @@ test('the page that Electron itself is tried with gets what it expects', async (
   });
 });
 
-test('Blobs train like the files that they are of', async () => {
+test('Blobs train like their files', async () => {
   const client = started();
   const blobs = await client.open(asBlobs(request));
   await blobs.train();
@@ -126,7 +126,7 @@ test('Blobs train like the files that they are of', async () => {
   expect(modelOf(files).equals(modelOf((await other.finish()).files))).toBe(true);
 });
 
-test('paths that were not picked are refused, in what is opened and in what is recognized', async () => {
+test('opening a project and predicting refuse paths that were not picked', async () => {
   const client = started();
   const refused = { code: 'bad-data', message: expect.stringContaining('not picked in a dialog') };
   await expect(client.open({ ...request, project: 'mine' })).rejects.toMatchObject(refused);
@@ -138,7 +138,7 @@ test('paths that were not picked are refused, in what is opened and in what is r
   expect(await training.predict([request.samples[0].image!])).toHaveLength(1);
 });
 
-test('a page cannot have a kept project read a path that was not picked', async () => {
+test('a page cannot make a kept project read a path that was not picked', async () => {
   const client = started();
   const { samples, ...rest } = asBlobs(request);
   const forged = samples.map((sample, i) => (i ? sample : { ...sample, path: join(project.model, 'model.onnx') }));
@@ -148,7 +148,7 @@ test('a page cannot have a kept project read a path that was not picked', async 
   expect(readFileSync(join(folder, 'projects', 'forged', 'project.json'), 'utf8')).not.toContain('model.onnx');
 });
 
-test('texts are picked with their contents, and trained on', async () => {
+test('picked texts include their contents, and can train', async () => {
   for (const label of ['good', 'bad']) {
     mkdirSync(join(folder, 'reviews', label), { recursive: true });
     for (const [i, word] of ['film', 'book', 'song', 'dinner'].entries())
@@ -172,10 +172,10 @@ test('texts are picked with their contents, and trained on', async () => {
   expect((await training.predict(['the song was fine']))[0].probability).toBeGreaterThanOrEqual(0.5);
 });
 
-/** Libraries that a process of Linux has loaded. */
+/** Libraries that a Linux process has loaded. */
 const librariesOf = (pid: number) => readFileSync(`/proc/${pid}/maps`, 'utf8');
 
-test('a round in the utility process gives the bits of one from files, and on Linux no native sharp is loaded for it', async () => {
+test('a round in the utility process gives the bits of a round from files, and loads no native sharp on Linux', async () => {
   const own = { batch: 6, lr: 0.03, trainable: 'head', epochs: 1, schedule: 'constant', device: 'cpu' } as const;
   const { device: _, ...shared } = own;
   const state = await firstState({ model: project.model, settings: { ...shared, labels: ['blue', 'green', 'red'] } });
@@ -192,7 +192,7 @@ test('a round in the utility process gives the bits of one from files, and on Li
 });
 
 test(
-  'a page gets the command to install what decodes on Linux',
+  'a page gets the install command for the missing decoder on Linux',
   needs(process.platform === 'linux', 'Linux'),
   async () => {
     vi.stubEnv('NODE_OPTIONS', `--require ${fileURLToPath(new URL('hide-wasm.cjs', import.meta.url))}`);
@@ -206,7 +206,7 @@ test(
   },
 );
 
-test('links in a picked folder are not followed', async () => {
+test('a picked folder’s links are not followed', async () => {
   symlinkSync(join(project.data, 'val', 'red', '0.png'), join(folder, 'link.png'));
   symlinkSync(project.data, join(folder, 'more'));
   writeFileSync(join(folder, 'notes.txt'), 'no image');
@@ -214,7 +214,7 @@ test('links in a picked folder are not followed', async () => {
   expect(await pickImages({ folders: true })).toEqual([]);
 });
 
-test('a kept project can be opened again in another process, images picked earlier included', async () => {
+test('another process can open a kept project again, including images picked earlier', async () => {
   await picked();
   const first = started();
   const kept = await first.open({ ...request, project: 'kept' });
@@ -232,7 +232,7 @@ test('a kept project can be opened again in another process, images picked earli
   expect(await again.train()).toBe('finished');
 });
 
-test('when the process dies, waiting and later calls are rejected with the reason; another can be started', async () => {
+test('when the process dies, pending and later calls are rejected with the reason, and another process can start', async () => {
   await picked();
   const client = started();
   const reasons: Error[] = [];
@@ -253,19 +253,19 @@ test('when the process dies, waiting and later calls are rejected with the reaso
   expect((await next.open(request)).opened).toMatchObject({ train: 24 });
 });
 
-test('an error that nobody catches ends the process and is reported', async () => {
+test('an uncaught error ends the process and is reported', async () => {
   const client = started();
   await client.projects();
   const exited = new Promise((resolve) => {
     standIn.processes[0].once('exit', resolve);
   });
-  // What the utility process cannot make sense of would be a fault of ours.
+  // A message that the utility process cannot read would be a bug in Thaw.
   standIn.processes[0].postMessage(null);
   expect(await exited).toBe(1);
   await expect(client.projects()).rejects.toMatchObject({ code: 'ended', message: expect.stringContaining('null') });
 });
 
-test('a page that leaves takes its process along, and a new start replaces the old', async () => {
+test('a page that leaves ends its process, and a new start replaces the old one', async () => {
   const exited = (i: number) =>
     new Promise((resolve) => {
       standIn.processes[i].once('exit', resolve);
@@ -314,7 +314,7 @@ test('a model is written only into a new folder', async () => {
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test('dismissed dialogs give nothing, and what is no model is refused', async () => {
+test('dismissed dialogs return nothing, and a file that is not a model is refused', async () => {
   expect(await pickImages()).toEqual([]);
   expect(await pickModel()).toBeUndefined();
   standIn.picks.push([join(project.data, 'val', 'red', '0.png')]);

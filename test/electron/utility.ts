@@ -1,10 +1,10 @@
 /**
- * Stands in for Electron's utility process: a process of Node's whose `process.parentPort` and message ports go over its channel to the
- * parent. Started with the path of the script to run.
+ * Replaces Electron's utility process: a Node process whose `process.parentPort` and message ports use its channel to
+ * the parent. Its argument is the path of the script to run.
  */
 import { EventEmitter } from 'node:events';
 
-/** What goes over the channel; the ports of a message by number. */
+/** The messages on the channel. Ports are numbers here. */
 export type Wire =
   | { readonly message: unknown; readonly ports: readonly number[] }
   | { readonly port: number; readonly data: unknown }
@@ -12,7 +12,7 @@ export type Wire =
 
 const send = (wire: Wire) => process.send!(wire);
 
-/** Keeps what comes until it is started, as Electron's ports do. */
+/** Buffers messages until it is started, as Electron's ports do. */
 class PortOfParent extends EventEmitter {
   private waiting: unknown[] | undefined = [];
   constructor(private readonly number: number) {

@@ -1,4 +1,5 @@
-// In Electron on Linux sharp decodes with WebAssembly: the same pixels as natively, and the native library stays out of the process.
+// In Electron on Linux, sharp decodes with WebAssembly: it gives the pixels of native sharp, and the process loads no
+// native library.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,7 +20,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test('every format and filter, and augmentation, give the pixels that native sharp gives', {
+test('every format, filter and augmentation gives the pixels of native sharp', {
   timeout: 300_000,
 }, async () => {
   const [width, height] = [157, 111];
@@ -38,7 +39,7 @@ test('every format and filter, and augmentation, give the pixels that native sha
   expect(JSON.parse(stdout)).toEqual(await decoded(files));
 });
 
-test('without @img/sharp-wasm32 an error says how to get it, in one line', async () => {
+test('without @img/sharp-wasm32, an error gives the install command in one line', async () => {
   const script = `import { useWasmSharp } from './src/electron/wasm-sharp.ts';
     try { useWasmSharp(); } catch (error) { console.log(JSON.stringify([error.code, error.line])); }`;
   const args = [
@@ -58,7 +59,7 @@ test('without @img/sharp-wasm32 an error says how to get it, in one line', async
   ]);
 });
 
-test('neither what the main process loads nor what the utility process loads first has sharp in it', {
+test('the main process’s bundle and the first bundle of the utility process do not include sharp', {
   timeout: 180_000,
 }, async () => {
   const out = join(folder, 'bundle');
@@ -67,7 +68,7 @@ test('neither what the main process loads nor what the utility process loads fir
     const files = new Set([entry]);
     const packages = new Set<string>();
     for (const file of files) {
-      // Statements of one line, as esbuild writes them, and of several.
+      // Imports on one line, as esbuild writes them, and on several lines.
       for (const [, from] of readFileSync(join(out, file), 'utf8').matchAll(
         /^(?:import|export|\})[^;"]*"([^"]+)";$/gm,
       )) {

@@ -6,38 +6,43 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('process.ts', import.meta.url));
-/** Milliseconds without a line after which a process hangs, its start on a busy machine included. */
+/**
+ * After this many milliseconds without a line, a process counts as hanging. This includes its start on a busy machine.
+ */
 const SILENCE = 120_000;
 
 export interface Fault {
   readonly target: string;
   readonly seed: number;
   readonly i: number;
-  /** What happened: an exception that is no `ThawError`, the end of the process, a hang. */
+  /** The fault: an exception other than `ThawError`, the end of the process, or a hang. */
   readonly what: string;
 }
 
 export interface Findings {
   readonly tried: number;
-  /** Different outcomes seen by one process. */
+  /** The number of different outcomes that one process saw. */
   readonly outcomes: number;
-  /** How often each outcome came. */
+  /** The number of occurrences per outcome. */
   readonly counts: ReadonlyMap<string, number>;
-  /** Bytes of memory that the process held at most. */
+  /** Peak memory of the process, in bytes. */
   readonly peak: number;
   readonly faults: readonly Fault[];
 }
 
 export interface FuzzOptions {
   readonly seed: number;
-  /** Number of the first file; 0 unless given. */
+  /** The number of the first file; 0 unless given. */
   readonly first?: number;
   readonly count: number;
-  /** Where the files at fault are kept. */
+  /** The folder for files that cause faults. */
   readonly keep?: string;
 }
 
-/** Tries `count` wrong files on a target, in a process with little memory; where that ends, in another from the next file on. */
+/**
+ * Tries `count` invalid files on a target, in a process with little memory. If the process ends, another one continues
+ * with the next file.
+ */
 export async function fuzz(target: string, { seed, first = 0, count, keep }: FuzzOptions): Promise<Findings> {
   const faults: Fault[] = [];
   const counts = new Map<string, number>();
@@ -51,7 +56,7 @@ export async function fuzz(target: string, { seed, first = 0, count, keep }: Fuz
         faults.push({ target, seed, i, what });
         if (!keep) return;
         mkdirSync(keep, { recursive: true });
-        // The process may be at a later file by now; of the one that ended it, there is no copy.
+        // The process may already be at a later file. The file that ended it has no copy.
         const copy = join(folder, `fault-${i}`);
         cpSync(existsSync(copy) ? copy : join(folder, 'under-trial'), join(keep, `${target}-${seed}-${i}`));
       };

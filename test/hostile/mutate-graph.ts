@@ -1,4 +1,4 @@
-/** Changes of a model that know what it is made of: what comes out is still a protocol buffer, and often still a model. */
+/** Mutations that know the structure of a model. The result is still a protocol buffer, and often still a model. */
 import { onnx } from '../../src/onnx/generated/onnx.js';
 import type { Random } from '../../src/random.ts';
 import { mutateModel, NAMES } from './mutate.ts';
@@ -23,7 +23,7 @@ type ValueProto = onnx.ValueInfoProto.$Properties;
 const pick = <T>(random: Random, list: readonly T[]): T => list[random.below(list.length)];
 const chance = (random: Random, one: number): boolean => random.below(one) === 0;
 
-/** The graphs of a model, those inside nodes included. */
+/** The graphs of a model, including those inside nodes. */
 function* graphsIn(graph: GraphProto, depth = 0): Generator<GraphProto> {
   yield graph;
   if (depth > 8) return;
@@ -39,7 +39,7 @@ const namesIn = (graph: GraphProto): string[] => [
 ];
 const utf8 = (value: string): Uint8Array => new TextEncoder().encode(value);
 
-/** A list with one entry changed, left out, added or moved; at times empty. */
+/** A list with one entry changed, removed, added or moved. Sometimes the list is empty. */
 function mutateList<T>(list: readonly T[], random: Random, one: () => T): T[] {
   const changed = [...list];
   const at = random.below(changed.length + 1);
@@ -127,7 +127,7 @@ function renameEverywhere(graph: GraphProto, from: string, to: string): void {
   }
 }
 
-/** The value in place of which all later nodes read what a new node makes of it. */
+/** Inserts a node after a value. All later nodes read its result instead. */
 function insertAfter(
   graph: GraphProto,
   random: Random,
@@ -254,7 +254,7 @@ const CHANGES: readonly Change[] = [
       chance(random, 3) ? '' : pick(random, namesIn(graph).concat('another')),
     );
   }),
-  // Circles
+  // Cycles
   (graph, random) => {
     const nodes = nodesOf(graph);
     if (nodes.length < 2) return;
@@ -308,7 +308,7 @@ const CHANGES: readonly Change[] = [
     const dim = (dims ?? []).map((d) => ({ dim_value: Number(d) }));
     graph.input = [...(graph.input ?? []), { name, type: { tensor_type: { elem_type, shape: { dim } } } }];
   },
-  // What the graph takes and gives
+  // Inputs and outputs of the graph
   (graph, random) => {
     graph.output = mutateList(graph.output ?? [], random, () => ({
       name: pick(random, namesIn(graph).concat('nowhere')),
@@ -322,7 +322,7 @@ const CHANGES: readonly Change[] = [
       },
     }));
   },
-  // Nodes between others
+  // Inserted nodes
   (graph, random) => {
     const attribute = chance(random, 2) ? [randomAttribute(pick(random, ATTRIBUTES), random, graph)] : [];
     insertAfter(
@@ -356,7 +356,7 @@ const CHANGES: readonly Change[] = [
     const type = 1 + random.below(16);
     insertAfter(graph, random, 'Cast', [{ name: 'to', type: 2, i: type }], []);
   },
-  // A node goes into a branch
+  // A node that moves into a branch
   (graph, random) => {
     const nodes = nodesOf(graph);
     if (!nodes.length) return;
@@ -401,7 +401,9 @@ const CHANGES: readonly Change[] = [
   },
 ];
 
-/** A model with one to three such changes, mostly one; one of sixteen is changed by its fields or bytes instead. */
+/**
+ * A model with one to three such mutations, usually one. One in sixteen gets a mutation of its fields or bytes instead.
+ */
 export function mutateGraph(bytes: Uint8Array, random: Random, others: readonly Uint8Array[]): Uint8Array {
   if (chance(random, 16)) return mutateModel(bytes, random, others);
   const model = decoded(bytes);

@@ -1,4 +1,4 @@
-/** Safetensors files made wrong in what they say, not in how. */
+/** Safetensors files with invalid contents, in the valid format. */
 import { createHash } from 'node:crypto';
 import { readSafetensors, writeSafetensors } from '../../src/compiler/step/index.ts';
 import type { Tensor } from '../../src/onnx/index.ts';
@@ -9,7 +9,10 @@ const pick = <T>(random: Random, list: readonly T[]): T => list[random.below(lis
 
 const SIZES: readonly number[] = [0, 1, 2, 3, 7, 100];
 
-/** A file with other metadata or tensors. If it holds a checksum of itself, as checkpoints do, that is right again. */
+/**
+ * A file with other metadata or tensors. If it contains a checksum of itself, as checkpoints do, the checksum is
+ * updated.
+ */
 export function mutateSafetensors(content: Uint8Array, random: Random): Uint8Array {
   const { tensors, metadata } = readSafetensors(content);
   const [told, kept] = [{ ...metadata } as Record<string, string>, new Map(tensors)];
@@ -20,7 +23,7 @@ export function mutateSafetensors(content: Uint8Array, random: Random): Uint8Arr
   return random.below(10) ? sealed(kept, told) : writeSafetensors({ tensors: kept, metadata: told });
 }
 
-/** With the checksum that is right, if it has one. */
+/** A file with a correct checksum, if it has one. */
 export function sealed(tensors: ReadonlyMap<string, Tensor>, metadata: Readonly<Record<string, string>>): Uint8Array {
   if (!('sha256' in metadata)) return writeSafetensors({ tensors, metadata });
   const blank = '0'.repeat(64);

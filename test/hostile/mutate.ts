@@ -1,4 +1,4 @@
-/** Files made wrong, in ways that a seed decides: as bytes, as protocol buffers, as texts. */
+/** Mutations of files as bytes, protocol buffers and texts. A seed determines them. */
 import type { Random } from '../../src/random.ts';
 import { encodeFields, type Field, fieldsOf, message } from './protobuf.ts';
 
@@ -64,7 +64,7 @@ const INTEGERS = [
   2n ** 64n - 1n,
 ];
 
-/** Names that mean something to JavaScript, to a terminal, to a file system or to a page. */
+/** Names with a meaning in JavaScript, a terminal, a file system or a page. */
 export const NAMES = [
   '',
   '__proto__',
@@ -83,7 +83,7 @@ export const NAMES = [
   'x'.repeat(5000),
 ];
 
-/** Where a model may say that its weights are; all but the first must not be read. */
+/** Locations that a model may give for its weights. Only the first may be read. */
 const LOCATIONS = [
   'weights.bin',
   'secret-link',
@@ -113,14 +113,14 @@ function* listsOf(fields: Field[], depth = 0): Generator<Field[]> {
 
 const graphOf = (fields: readonly Field[]) => fields.find(({ number }) => number === 7)?.value;
 
-/** Puts a field inside copies of itself. */
+/** Nests a field inside copies of itself. */
 function nested(field: Field, depth: number): Field {
   let inner = encodeFields([{ ...field, value: Array.isArray(field.value) ? field.value.slice(0, 2) : field.value }]);
   for (let i = 0; i < depth; i++) inner = encodeFields([{ number: field.number, wire: 2, value: inner }]);
   return { number: field.number, wire: 2, value: inner };
 }
 
-/** The same place of the format (a graph's nodes, a node's attributes) nested as the format allows it. */
+/** Graphs nested as the format allows: a graph's nodes, a node's attributes. */
 function nestedGraphs(depth: number): Uint8Array {
   let graph: Uint8Array = encodeFields([message(2, 'inmost')]);
   for (let i = 0; i < depth; i++) {
@@ -157,7 +157,7 @@ const EDITS: readonly Edit[] = [
   (list, at, random) => list.splice(at, 0, ...Array<Field>(pick(random, [3, 1000])).fill(list[at])),
 ];
 
-/** Changes of a model that its bytes alone would hardly bring about. */
+/** Mutations of a model that random bytes alone would rarely produce. */
 const MODEL_EDITS: readonly ((fields: Field[], random: Random) => void)[] = [
   // The shape of a weight
   (fields, random) => {
@@ -165,7 +165,7 @@ const MODEL_EDITS: readonly ((fields: Field[], random: Random) => void)[] = [
     const dims = Array.from({ length: 1 + random.below(4) }, () => message(1, pick(random, INTEGERS)));
     weight?.splice(0, weight.length, ...dims, ...weight.filter(({ number }) => number !== 1));
   },
-  // Where a weight is
+  // The location of a weight
   (fields, random) => {
     const weight = weightOf(fields, random);
     if (!weight) return;
@@ -195,7 +195,7 @@ function weightOf(fields: Field[], random: Random): Field[] | undefined {
   return weights.length ? (pick(random, weights).value as Field[]) : undefined;
 }
 
-/** A model changed inside its structure, at times on top of that as bytes. */
+/** A model with a mutation inside its structure, sometimes followed by one of its bytes. */
 export function mutateModel(bytes: Uint8Array, random: Random, others: readonly Uint8Array[]): Uint8Array {
   const fields = fieldsOf(bytes);
   if (!fields || random.below(3) === 0) return mutateBytes(bytes, random, others);
@@ -251,7 +251,7 @@ const TOKENS = [
   '\u2028',
 ];
 
-/** A text with one to three words of it exchanged, left out or doubled, mostly one; or its bytes changed. */
+/** A text with one to three words replaced, removed or doubled, usually one, or with a mutation of its bytes. */
 export function mutateText(bytes: Uint8Array, random: Random, others: readonly Uint8Array[]): Uint8Array {
   if (random.below(8) === 0) return mutateBytes(bytes, random, others);
   const words = Buffer.from(bytes)
@@ -289,11 +289,11 @@ const VALUES: readonly unknown[] = [
 function* holdersOf(value: unknown): Generator<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) return;
   yield value as Record<string, unknown>;
-  // Of a long list (a vocabulary) the first do.
+  // Only the first entries of a long list (a vocabulary).
   for (const inner of Object.values(value).slice(0, 50)) yield* holdersOf(inner);
 }
 
-/** JSON with values exchanged, left out, moved or renamed; at times no JSON any more. */
+/** JSON with values replaced, removed, moved or renamed. Sometimes the result is not JSON. */
 export function mutateJson(bytes: Uint8Array, random: Random, others: readonly Uint8Array[]): Uint8Array {
   if (random.below(10) === 0) return mutateText(bytes, random, others);
   let root: unknown;

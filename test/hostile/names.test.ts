@@ -1,4 +1,4 @@
-// Names that every object of JavaScript has, in models and data.
+// Names in models and data that every JavaScript object has.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { readSettings, withClassWeights } from '../../src/session/index.ts';
 import { SEEDS } from './seeds.ts';
 import { trainOnce } from './training.ts';
 
-test('parameters and inputs may have them', async () => {
+test('parameters and inputs may have such names', async () => {
   const model = readModel(SEEDS['convolutions, batch norm, pooling']().model);
   const names = [...model.graph.initializers.keys()];
   const taken = ['constructor', 'toString', 'valueOf', 'hasOwnProperty', 'isPrototypeOf'];
@@ -27,11 +27,11 @@ test('parameters and inputs may have them', async () => {
   }
 });
 
-test('classes may have them: those without a weight count 1', () => {
+test('classes may have such names: classes without a weight count 1', () => {
   const settings = withClassWeights(readSettings({ classWeights: { b: 3 } }), [0, 1], ['constructor', 'b']);
   expect(settings.loss).toMatchObject({ classWeights: [1, 3] });
 });
 
-test('symbols of shapes may have them', () => {
+test('symbols of shapes may have such names', () => {
   expect(elementsIn(['toString', 3, '2*constructor'], { constructor: 5 } as never)).toBe(30);
 });

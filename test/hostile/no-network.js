@@ -1,4 +1,4 @@
-// Loaded before a program (`node --import`): whoever reaches for the network is written down in the file DENIED, and fails.
+// Loaded before a program (`node --import`). Any use of the network fails, and is recorded in the file DENIED.
 import { appendFileSync } from 'node:fs';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import process from 'node:process';
@@ -14,7 +14,7 @@ function deny(holder, name, permitted = () => false) {
   };
 }
 
-// Pipes on this machine are no network.
+// Local pipes are not a network.
 const isPipe = ([first]) => {
   const options = Array.isArray(first) ? first[0] : first;
   return typeof options === 'string' || options?.path !== undefined;

@@ -1,4 +1,4 @@
-// Nothing leaves the machine, and nothing is run that a file says.
+// Nothing leaves the machine, and no text from a file runs as code.
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ afterAll(() => {
 
 const PRELOAD = pathToFileURL('test/hostile/no-network.js').href;
 
-/** Runs `thaw` where it, its threads and its child processes have no network; `denied` is what they tried. */
+/** Runs `thaw`, its threads and its child processes without a network. `denied` lists their attempts. */
 function offline(name: string, words: readonly string[]): Promise<{ code: number; said: string; denied: string }> {
   const denied = join(scratch, `${name}.denied`);
   mkdirSync(join(scratch, name));
@@ -40,7 +40,7 @@ function offline(name: string, words: readonly string[]): Promise<{ code: number
 }
 
 describe('without a network', () => {
-  test('a whole training runs on the embedded model, and reaches for none', async () => {
+  test('a whole training with the embedded model works, and does not try to connect', async () => {
     const run = join(scratch, 'run');
     const words = ['train', 'default', project.data, '--out', run, '--epochs', '1', '--preset', 'head-only'];
     expect(await offline('train', words)).toMatchObject({ code: 0, denied: '' });
@@ -54,7 +54,7 @@ describe('without a network', () => {
       expect(await offline(more[0], more)).toMatchObject({ code: 0, denied: '' });
   });
 
-  test('what the user names on it cannot be had, which shows that it is denied', async () => {
+  test('an address from the user is denied, which shows that the check works', async () => {
     const { code, said, denied } = await offline('address', ['inspect', 'https://models.example/model.onnx']);
     expect(code).toBe(2);
     expect(said).toContain('the network is denied');
@@ -89,7 +89,7 @@ describe('no file of src uses', () => {
     ['a program made of a text', "import { runInThisContext } from 'node:vm';"],
     ['a shell', "import { exec } from 'node:child_process';"],
     ['a shell', "spawn('ls', [], { shell: true })"],
-  ])('%s, which would be seen: %s', (what, code) => {
+  ])('%s, and the check recognizes %s', (what, code) => {
     expect(RUNS.find(([name]) => name === what)?.[1].test(code)).toBe(true);
   });
 });

@@ -1,4 +1,7 @@
-/** Puts wrong files before a target, in a process of its own: it may die of one. Arguments: target, folder, seed, first, count. */
+/**
+ * Tries invalid files on a target in a separate process, because a file may crash it. Arguments: target, folder, seed,
+ * first, count.
+ */
 import { mkdirSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { ThawError } from '../../src/errors.ts';
@@ -11,12 +14,15 @@ mkdirSync(folder, { recursive: true });
 target.surround?.(folder);
 
 const corpus = await target.corpus();
-/** Mutants that were taken, in a way that was new: they are mutated further. What was refused would be refused again, for the same reason. */
+/**
+ * Accepted mutants with a new outcome. They are mutated further. A refused file would be refused again, for the same
+ * reason.
+ */
 const taken: Uint8Array[] = [];
 const known = new Set<string>();
 const LARGEST_CORPUS = 300;
 
-/** One line at once, so that it is out even where the process dies next. */
+/** Writes one line synchronously, so that it arrives even if the process dies next. */
 const tell = (report: object): void => void writeSync(1, `${JSON.stringify(report)}\n`);
 
 function tellFault(i: number, content: Uint8Array, fault: string): void {
@@ -27,7 +33,7 @@ function tellFault(i: number, content: Uint8Array, fault: string): void {
 interface Outcome {
   readonly found: string;
   readonly isRefused: boolean;
-  /** Whether it is worth mutating further. */
+  /** Whether to mutate the file further. */
   readonly isTaken: boolean;
 }
 
@@ -43,10 +49,10 @@ async function outcome(content: Uint8Array): Promise<Outcome> {
 }
 
 for (const content of corpus) {
-  // A sign of life.
+  // Shows that the process is alive.
   writeSync(1, 'a file of the corpus\n');
   const { found, isRefused } = await outcome(content);
-  // Mutants of a file that is refused say nothing.
+  // Mutants of a refused file give no information.
   if (isRefused) throw new Error(`a file of the corpus is refused: ${found}`);
   known.add(found);
 }
@@ -54,7 +60,7 @@ for (const content of corpus) {
 for (let i = Number(first); i < Number(first) + Number(count); i++) {
   const random = new Random(Number(seed), name, i);
   const from = taken.length && random.below(2) ? taken : corpus;
-  // A copy: the slices of a `Buffer`, which a file may be, are itself.
+  // A copy, because the file may be a `Buffer`, whose slices share its memory.
   const content = target.mutate(new Uint8Array(from[random.below(from.length)]), random, corpus);
   writeFileSync(join(folder, 'under-trial'), content);
   tell({ i });
@@ -69,7 +75,7 @@ for (let i = Number(first); i < Number(first) + Number(count); i++) {
     tellFault(i, content, (error as Error)?.stack ?? String(error));
   }
   const { user, system } = process.cpuUsage(used);
-  // A busy machine stretches the time by the clock, many cores the processor's.
+  // Wall time grows on a busy machine, and processor time grows with many cores.
   const milliseconds = Math.min(performance.now() - began, (user + system) / 1000);
   if (milliseconds > (target.slow ?? 2000)) tellFault(i, content, `it took ${Math.round(milliseconds)} ms`);
 }

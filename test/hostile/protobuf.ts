@@ -1,13 +1,13 @@
-/** Protocol buffers taken apart without a schema, so that a change deep inside leaves all lengths around it right. */
+/** Decodes protocol buffers without a schema, so that a change deep inside updates all enclosing lengths. */
 
-/** A field: a varint, 4 or 8 bytes, or bytes with a length, which are taken for a message where they read as one. */
+/** A field: a varint, 4 or 8 bytes, or bytes with a length. Bytes that decode as a message count as a message. */
 export interface Field {
   number: number;
   wire: number;
   value: bigint | Uint8Array | Field[];
 }
 
-/** The fields of a message; undefined where the bytes are none. */
+/** The fields of a message, or undefined if the bytes are not a message. */
 export function fieldsOf(bytes: Uint8Array, depth = 0): Field[] | undefined {
   const fields: Field[] = [];
   let at = 0;
@@ -34,7 +34,7 @@ export function fieldsOf(bytes: Uint8Array, depth = 0): Field[] | undefined {
     if (length < 0 || at + length > bytes.length) return undefined;
     const content = bytes.subarray(at, at + length);
     at += length;
-    // Weights are long and never messages.
+    // Weights are long, and never messages.
     const inner = wire === 2 && length > 0 && length < 100_000 && depth < 12 ? fieldsOf(content, depth + 1) : undefined;
     fields.push({ number, wire, value: inner ?? content });
   }

@@ -1,4 +1,4 @@
-// Folders that Thaw wrote and that something was done to: every command either works or says which file is wrong, and how to fix it.
+// Damaged folders that Thaw wrote. Every command either works, or names the damaged file and gives a fix.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,7 +47,7 @@ test('every command works on an unchanged folder', async () => {
   ]);
 });
 
-/** JSON in the place of a value of a file, by its path. */
+/** Replaces a value in a JSON file, by its path. */
 const at = (file: string, path: string, value: unknown) => ({ file, path, value });
 
 const CHECKPOINT = 'checkpoints/last/checkpoint.safetensors';

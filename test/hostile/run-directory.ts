@@ -1,4 +1,4 @@
-/** Wrong files in folders that Thaw writes and reads again: what they hold, and what lies in their place. */
+/** Mutations of folders that Thaw writes and reads again: other contents, or something else in place of a file. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -25,7 +25,7 @@ import { mutateGraph } from './mutate-graph.ts';
 import { mutateSafetensors, sealed } from './mutate-safetensors.ts';
 import { COMMANDS, contentOf, KINDS, type Kind, makeFolders } from './run-projects.ts';
 
-/** What a mutant is: as JSON, so that a kept one says all by itself. */
+/** The description of a mutant, as self-contained JSON. */
 interface Mutant {
   readonly command: string;
   readonly changes: readonly Change[];
@@ -35,11 +35,11 @@ type Put = (typeof PUTS)[number] | 'bytes';
 export interface Change {
   readonly file: string;
   readonly put: Put;
-  /** In base64, of `bytes`. */
+  /** The bytes, in base64. */
   readonly content?: string;
 }
 
-/** In the place of a file. */
+/** Replacements for a file. */
 const PUTS = ['nothing', 'empty', 'folder', 'full folder', 'loop', 'dangling', 'outside', 'pipe', 'huge'] as const;
 
 const pick = <T>(random: Random, list: readonly T[]): T => list[random.below(list.length)];
@@ -64,12 +64,12 @@ export async function corpus(): Promise<Uint8Array[]> {
 
 // --- changes ---------------------------------------------------------------------------------------------------------
 
-/** Files that are made, not read again. */
+/** Output files that Thaw does not read again. */
 const WRITTEN = /\.(png|jpg|html|md)$|^artifacts\/|tfevents/;
-/** What commands look for beside those. */
+/** Other files that commands look for. */
 const LOOKED_FOR = ['.lock', '.lock.takeover', 'unfinished.json', 'sweep.json', 'checkpoints', 'model', 'artifacts'];
 
-/** One or two changes, of files that are read or of any. */
+/** One or two changes, of files that Thaw reads or of any file. */
 export function mutate(content: Uint8Array, random: Random): Uint8Array {
   const once = changedOnce(content, random);
   return random.below(4) ? once : changedOnce(once, random);
@@ -99,7 +99,7 @@ function changesOf(kind: Kind, file: string, random: Random): readonly Change[] 
   return [bytes(file, changed(file, content, random))];
 }
 
-/** A file that a run rarely has. */
+/** The contents of a file that a run rarely has. */
 function synthetic(file: string, random: Random): Uint8Array {
   const owner = { pid: process.pid, host: hostname(), began: null, boot: null, token: 'x' };
   const making = { what: 'something', command: 'thaw' };
@@ -113,7 +113,7 @@ function changed(file: string, content: Uint8Array, random: Random): Uint8Array 
   if (file.endsWith('.jsonl')) return changedLine(content, random);
   if (file.endsWith('.safetensors')) return mutateSafetensors(content, random);
   if (file.endsWith('.onnx')) return mutateGraph(content, random, [content]);
-  // JSON is YAML.
+  // JSON is also YAML.
   if (file.endsWith('.yaml') && random.below(2)) return jsonOf(parse(Buffer.from(content).toString()), random);
   return mutateText(content, random, [content]);
 }
@@ -134,7 +134,7 @@ function changedLine(content: Uint8Array, random: Random): Uint8Array {
   return Buffer.from(lines.join('\n'));
 }
 
-/** A model that the notes beside it name by its checksum. */
+/** A changed model. A file next to it contains its checksum. */
 function changedSource(kind: Kind, file: string, random: Random): readonly Change[] {
   const model = contentOf(project, kind, file);
   const notes = file.replace(/onnx$/, 'json');
@@ -144,7 +144,7 @@ function changedSource(kind: Kind, file: string, random: Random): readonly Chang
   return [bytes(file, next), bytes(notes, Buffer.from(JSON.stringify(told)))];
 }
 
-/** A change of one value in a file of JSON or YAML, in the first line of JSON lines, or in a checkpoint's metadata. */
+/** Changes one value in a JSON or YAML file, in the first line of JSON lines, or in a checkpoint's metadata. */
 export function changedText(
   command: string,
   { file, path, value }: { readonly file: string; readonly path: string; readonly value: unknown },
@@ -172,10 +172,10 @@ function withValue(root: unknown, keys: readonly string[], value: unknown): unkn
 
 // --- trials ----------------------------------------------------------------------------------------------------------
 
-/** Puts something into the place of a file. */
+/** Replaces a file with something else. */
 function put(folder: string, { file, put: what, content = '' }: Change): void {
   const path = join(folder, file);
-  // A change before this one may have put something else where its folder was.
+  // An earlier change may have replaced its folder.
   const parent = lstatSync(dirname(path), { throwIfNoEntry: false });
   if (parent && !parent.isDirectory()) return;
   rmSync(path, { recursive: true, force: true });
@@ -191,10 +191,10 @@ function put(folder: string, { file, put: what, content = '' }: Change): void {
   else if (what === 'pipe') execFileSync('mkfifo', [path]);
   else if (what === 'huge') {
     writeFileSync(path, '');
-    // Takes no room on the disk.
+    // A sparse file takes no disk space.
     truncateSync(path, 3 * 2 ** 30);
   }
-  // A lock that is being written is waited for.
+  // A command would wait for a lock that is being written.
   if (file.startsWith('.lock') && what !== 'nothing' && what !== 'loop' && what !== 'dangling')
     utimesSync(path, 1000, 1000);
 }
@@ -215,7 +215,7 @@ export async function attempt(content: Uint8Array, folder: string): Promise<stri
     readdirSync(outside).join() === 'secret' && readFileSync(join(outside, 'secret'), 'utf8') === SECRET;
   try {
     for (const change of changes) put(path, change);
-    // What a damaged file may name as a relative path.
+    // A damaged file may contain a relative path.
     process.chdir(place);
     const outcome = run(path, project);
     await outcome.catch(() => undefined);

@@ -1,4 +1,4 @@
-/** Folders that Thaw writes and reads again, one of each kind, and the commands that read them. */
+/** One folder of each kind that Thaw writes and reads again, and the commands that read them. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { explainProcessEnd } from '../../src/cli/process-end.ts';
@@ -28,11 +28,11 @@ const STAGES = [
 
 const QUICK = { ...SETTINGS, stages: STAGES.slice(1) };
 
-/** Folders by their names in `folder`; all of them are read only. */
+/** The names of the folders in `folder`. All of them are read-only. */
 export const KINDS = ['stopped', 'finished', 'adapters', 'sweep', 'federation'] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** Trains and federates until there is one of each. */
+/** Trains and federates to create one folder of each kind. */
 export async function makeFolders(): Promise<Project> {
   const project = await makeProject({ train: 2, val: 2 });
   const { model, data, folder } = project;
@@ -62,7 +62,7 @@ async function stopped(
   await run({ signal: stop.signal, onEvent });
 }
 
-/** One round of one client, as the server of `thaw federated init` writes it down. */
+/** One round with one client, as the server of `thaw federated init` records it. */
 export async function makeFederation(folder: string, { model, data }: Pick<Project, 'model' | 'data'>): Promise<void> {
   const stages = [{ train: 'head', epochs: 1, lr: 0.02 }];
   const settings = { device: 'cpu', batch: 6, schedule: 'constant', stages } as const;
@@ -88,12 +88,12 @@ export async function makeFederation(folder: string, { model, data }: Pick<Proje
   writeFileSync(join(folder, 'record.jsonl'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
 }
 
-/** What is done with the copy of a folder at `path`. */
+/** The command to run on the copy of a folder at `path`. */
 type Command = (path: string, project: Project) => Promise<string>;
 
 const image = ({ data }: Project) => join(data, 'val', 'red', '0.png');
 
-/** By name: the folder that is read, and the command. */
+/** The folder to read and the command, by name. */
 export const COMMANDS: Readonly<Record<string, readonly [Kind, Command]>> = {
   resume: ['stopped', async (path) => (await resume(path)).status],
   'resume, without a report': ['finished', async (path) => reportedAgain(path)],
@@ -133,7 +133,7 @@ export const COMMANDS: Readonly<Record<string, readonly [Kind, Command]>> = {
   ],
 };
 
-/** What is left to do of a run whose report is missing. */
+/** Finishes a run whose report is missing. */
 async function reportedAgain(path: string): Promise<string> {
   rmSync(join(path, 'report.html'), { recursive: true, force: true });
   return (await resume(path)).status;
@@ -143,6 +143,6 @@ const KILLED = { code: null, signal: 'SIGKILL', killed: false, output: '' } as c
 
 const exported = ({ bytes }: { readonly bytes: number }) => (bytes > 0 ? 'exported' : 'nothing');
 
-/** The contents of a file of a folder. */
+/** The contents of a file in a folder. */
 export const contentOf = (project: Project, kind: Kind, file: string): Uint8Array =>
   readFileSync(join(project.folder, kind, file));

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { SEEDS } from './seeds.ts';
 import { trainOnce } from './training.ts';
 
-test.each(Object.entries(SEEDS))('%s: the unchanged seed is inspected, compiled and trained', async (_, seed) => {
+test.each(Object.entries(SEEDS))('%s: Thaw inspects, compiles and trains the unchanged seed', async (_, seed) => {
   const folder = mkdtempSync(join(tmpdir(), 'thaw-seed-'));
   try {
     const { model, external } = seed();

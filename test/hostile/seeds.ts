@@ -1,4 +1,6 @@
-/** Models that load and train, of every kind that Thaw takes: what is wrong with a mutant is what the mutation did. */
+/**
+ * Valid models of every kind that Thaw accepts. They load and train, so any fault of a mutant comes from the mutation.
+ */
 import {
   type Attribute,
   float,
@@ -11,7 +13,7 @@ import {
 import { quantizedPretrained } from '../quantized-models.ts';
 import { ints, type NodeLine, type SmallModel, smallModel, tensor, tensorAttribute, weights } from '../small-models.ts';
 
-/** A model, and what lies in `weights.bin` beside it. */
+/** A model, and the contents of the `weights.bin` next to it. */
 export interface Seed {
   readonly model: Uint8Array;
   readonly external?: Uint8Array;
@@ -58,7 +60,7 @@ const convolutional = (more: Partial<SmallModel> = {}): Model =>
 
 const [WIDTH, HEADS, TOKENS] = [8, 2, 4];
 
-/** Attention and a perceptron, each behind a layer normalization, as exporters write them. */
+/** Attention and a perceptron, each after a layer normalization, as exporters write them. */
 function transformerNodes(x: string, y: string): NodeLine[] {
   const heads = (name: string): NodeLine[] => [
     ['MatMul', ['h', `${name}.weight`], [`${name}.product`], {}, `/layer.0/${name}/MatMul`],
@@ -169,7 +171,7 @@ const text = (): Model =>
     opset: 18,
   });
 
-/** Operators as they were in set 9, attributes where inputs are now. */
+/** Operators as in opset 9, with attributes in place of today's inputs. */
 const old = (): Model =>
   smallModel({
     ...image,
@@ -215,7 +217,7 @@ function half(): Model {
   };
 }
 
-/** A branch on a known condition, a loop of three steps, a scan over rows. */
+/** A branch with a known condition, a loop of three steps, a scan over rows. */
 const controlled = (): Model => {
   const body = (nodes: readonly NodeLine[], inputs: SmallModel['inputs'], outputs: SmallModel['outputs'], types = {}) =>
     graphOf({ nodes, inputs, outputs, types });
@@ -278,7 +280,7 @@ const controlled = (): Model => {
   });
 };
 
-/** Many operators, one after the other, each of which has a rule of its own. */
+/** Many operators in a chain. Each has its own rule. */
 const varied = (): Model =>
   smallModel({
     inputs: { x: ['batch', 4, WIDTH] },
@@ -320,7 +322,7 @@ const varied = (): Model =>
     opset: 18,
   });
 
-/** A fixed batch, and constants in nodes. */
+/** A fixed batch size, and constants in nodes. */
 function fixedBatch(): Model {
   const model = convolutional({ inputs: { pixels: [1, 3, SIDE, SIDE] }, outputs: { logits: [1, 3] } });
   const { graph } = model;
@@ -338,7 +340,7 @@ function external(): Seed {
 
 const inside = (model: Model): Seed => ({ model: writeModel(model) });
 
-/** What `surroundModel` has in its `weights.bin`. */
+/** The `weights.bin` that `surroundModel` writes. */
 export const EXTERNAL = external().external!;
 
 export const SEEDS: Readonly<Record<string, () => Seed>> = {

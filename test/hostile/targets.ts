@@ -1,4 +1,4 @@
-/** What takes files from strangers. */
+/** The parts of Thaw that read files from other people. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -41,36 +41,42 @@ import { trainOnce } from './training.ts';
 type Mutation = (content: Uint8Array, random: Random, others: readonly Uint8Array[]) => Uint8Array;
 
 export interface Target {
-  /** Files that are right. */
+  /** Valid files. */
   corpus(): Promise<Uint8Array[]> | Uint8Array[];
   readonly mutate: Mutation;
-  /** What is done to a file in turn, if an outcome names all of them, with ` | ` between. */
+  /** The steps that are applied to a file, if an outcome lists all of them, separated by ` | `. */
   readonly steps?: readonly string[];
-  /** Whether an outcome is one of a file that was taken, at least by a part of Thaw, and that is mutated further; any but a `ThawError` unless given. */
+  /**
+   * Whether an outcome shows that at least a part of Thaw accepted the file. Such a file is mutated further. Without
+   * this function, any outcome except a `ThawError` counts.
+   */
   isTaken?(outcome: string): boolean;
-  /** Milliseconds after which an attempt takes too long; two seconds unless given. */
+  /** The maximum duration of an attempt, in milliseconds; two seconds unless given. */
   readonly slow?: number;
-  /** Puts into the folder what the file has around it. */
+  /** Adds the files that surround the file in its folder. */
   surround?(folder: string): void;
   /**
-   * Does with a file what Thaw does with it.
-   * @returns what came of it, in a word
-   * @throws ThawError where it is refused; anything else is a fault
+   * Uses a file as Thaw does.
+   * @returns the outcome, in a few words
+   * @throws ThawError if the file is refused; any other error is a fault
    */
   attempt(content: Uint8Array, folder: string): Promise<string> | string;
 }
 
-/** Stands in files that no model may read. */
+/** The contents of files that no model may read. */
 export const SECRET = 'what nobody who makes a model is to see ';
 
-/** Of a message as Flower 1.42 makes it, by id. */
+/** Objects of a message from Flower 1.42, by id. */
 const FLOWER_OBJECTS: ReadonlyMap<string, Uint8Array> = new Map(
   Object.entries<string>(JSON.parse(readFileSync('test/fixtures/flower.json', 'utf8')).asked.objects).map(
     ([id, object]) => [id, new Uint8Array(Buffer.from(object, 'base64'))],
   ),
 );
 
-/** Reads an object of a message with those that it may name, and with what names it, up to the message's content. */
+/**
+ * Reads an object of a message, together with objects that it may refer to and objects that refer to it, up to the
+ * message content.
+ */
 async function attemptFlowerObject(content: Uint8Array): Promise<string> {
   const { type, body } = unpackObject(content);
   if (type === 'Message') return String(readIds(body));
@@ -89,7 +95,7 @@ async function attemptFlowerObject(content: Uint8Array): Promise<string> {
   return `${type} of ${unpackContent(root, objects, 1e6).size} records`;
 }
 
-/** Those of the message that are whole alone. */
+/** The objects that are complete on their own. */
 async function readFlowerObjects(): Promise<Uint8Array[]> {
   const whole: Uint8Array[] = [];
   for (const object of FLOWER_OBJECTS.values())
@@ -104,7 +110,7 @@ function readIds(body: Uint8Array): unknown {
   try {
     return flower.Message.decode(body).metadata?.run_id;
   } catch (cause) {
-    // As a SuperLink's answers are decoded.
+    // Decoded like the answers of a SuperLink.
     throw new ThawError('bad-data', (cause as Error).message, '');
   }
 }
@@ -115,7 +121,7 @@ const fixtures = (folder: string, ending: string, largest: number) =>
     .map((file) => new Uint8Array(readFileSync(join(folder, file))))
     .filter(({ length }) => length <= largest);
 
-/** A folder with a model in it: beside it weights, links out of it, a pipe that nobody writes to. */
+/** Adds files around a model: its weights, links that leave the folder, and a pipe without a writer. */
 function surroundModel(folder: string): void {
   const home = join(folder, 'home');
   mkdirSync(join(home, 'sub'), { recursive: true });
@@ -137,7 +143,7 @@ function refuseSecrets(model: Model): void {
   }
 }
 
-/** An outcome without the names and numbers of one file. */
+/** An outcome without the names and numbers of a particular file. */
 export const classOf = (line: string): string => line.replace(/"[^"]*"|-?\d+|\/\S+/g, '…').slice(0, 120);
 
 const placeModel = (content: Uint8Array, folder: string): string => {
@@ -165,7 +171,7 @@ function readModelOf(path: string): () => Model {
   };
 }
 
-/** A safetensors file in what it says, as a text or as bytes. */
+/** Mutates the contents of a safetensors file, or the file as text or bytes. */
 const mutateState: Mutation = (content, random, others) => {
   const change = random.below(4);
   if (change === 0) return mutateText(content, random, others);
@@ -173,7 +179,7 @@ const mutateState: Mutation = (content, random, others) => {
 };
 
 export const TARGETS: Readonly<Record<string, Target>> = {
-  /** A model as it is read, before ONNX Runtime sees anything of it. */
+  /** Reads a model, before ONNX Runtime sees any of it. */
   model: {
     corpus: () => fixtures('test/fixtures/networks', '.onnx', 20_000),
     mutate: mutateModel,
@@ -189,7 +195,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
       return kind;
     },
   },
-  /** The same, and then everything that Thaw does with it up to a training step. */
+  /** Reads a model, then does everything with it that Thaw does, up to a training step. */
   training: {
     corpus: () => Object.values(SEEDS).map((seed) => seed().model),
     mutate: mutateGraph,
@@ -198,11 +204,11 @@ export const TARGETS: Readonly<Record<string, Target>> = {
       return (await trainOnce(placeModel(content, folder), folder)).map(classOf).join(' | ');
     },
     steps: ['inspect', 'artifacts', 'training step'],
-    // A large input takes its time.
+    // A large input is slow.
     slow: 10_000,
     isTaken: (outcome) => /inspected|artifacts of|trained:/.test(outcome),
   },
-  /** Run directories, sweeps and federations, by the commands that read them. */
+  /** Run directories, sweeps and federations, read by their commands. */
   'run directory': { ...runDirectory, slow: 20_000, isTaken: () => false },
   safetensors: {
     corpus: () => [
@@ -319,7 +325,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
       const found = await checkImage(path, 'quick');
       if ('reason' in found) return found.reason.replace(/\(.*/, '');
       const { preprocessing } = choosePreprocessing(plain(), undefined, {} as never);
-      // An image that looks right and can't be decoded is left out, with its reason, where it is.
+      // An image that looks valid but cannot be decoded is skipped elsewhere, with its reason.
       await decodeImage(path, preprocessing).catch(() => undefined);
       return found.format;
     },
@@ -369,7 +375,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   },
 };
 
-/** What is no JSON is refused where a model's folder is read (the model target): here it stands for nothing. */
+/** The model target covers files that are not JSON. Here they count as an empty object. */
 function asJson(content: Uint8Array): string {
   const all = Buffer.from(content).toString('utf8');
   try {

@@ -1,4 +1,4 @@
-/** Everything that Thaw's compiler and trainer do with a model, on a batch of two. */
+/** Everything that Thaw's compiler and trainer do with a model, with a batch of two. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ThawError } from '../../src/errors.ts';
@@ -15,10 +15,10 @@ const CLASSES = ['a', 'b', 'c'];
 const quantized = 'straight-through';
 
 /**
- * Inspects a model, writes its artifacts, gives it a new head and takes a training step.
+ * Inspects a model, writes its artifacts, gives it a new head and runs a training step.
  *
- * @param folder for the artifacts, which are removed again
- * @returns what came of each, in a word or as a `ThawError` says it
+ * @param folder the folder for the artifacts, which are removed again
+ * @returns the outcome of each, in a few words or as the line of a `ThawError`
  */
 export async function trainOnce(path: string, folder: string): Promise<readonly string[]> {
   const out = join(folder, 'artifacts');
@@ -45,7 +45,7 @@ async function outcome(run: () => Promise<string>): Promise<string> {
   }
 }
 
-/** The first of all layers, the head, that gradients reach. */
+/** The largest selection that gradients reach: all layers, or else the head. */
 async function largest(run: (trainable: string) => Promise<unknown>): Promise<string> {
   try {
     await run('all');

@@ -1,4 +1,4 @@
-/** What the changes of a model write into it: sizes, numbers and names, wrong ones and right ones. Their order decides what a seed gives. */
+/** Valid and invalid sizes, numbers and names for mutations of a model. The results of a seed depend on their order. */
 import { NAMES } from './mutate.ts';
 
 export const SIZES: readonly number[] = [-1, 0, 1, 2, 3, 4, 5, 7, 8, 64, 1000, 4096, -3, 2 ** 31, 2 ** 40, 2 ** 53];
@@ -37,7 +37,7 @@ export const STRINGS: readonly string[] = [
   'sum',
 ];
 
-/** Names that mean something to Thaw's own graphs. */
+/** Names with a meaning in Thaw's own graphs. */
 export const VALUE_NAMES: readonly string[] = [
   ...NAMES,
   'loss',

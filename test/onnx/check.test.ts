@@ -11,7 +11,7 @@ const body = (nodes: readonly NodeLine[]): Attribute => ({
   value: { ...smallModel({ inputs: {}, outputs: { o: [1] }, nodes }).graph },
 });
 
-describe('a graph that cannot be is refused where it is read', () => {
+describe('an invalid graph is refused by the reader', () => {
   test.each<[string, Model, RegExp]>([
     [
       'a circle',
@@ -104,7 +104,7 @@ describe('a graph that cannot be is refused where it is read', () => {
   }
 });
 
-test('a slice to the end, contents of 64 bits, and what other domains mean are taken', () => {
+test('the reader accepts a slice to the end, 64-bit contents, and the meanings of other domains', () => {
   const model = modelOf([
     ['Slice', ['x'], ['a'], { starts: [0], ends: { kind: 'ints', value: [2n ** 63n - 1n] }, axes: [1] }],
     ['Constant', [], ['c'], { value: tensorAttribute(ints(1)) }],
@@ -123,12 +123,12 @@ test('a slice to the end, contents of 64 bits, and what other domains mean are t
   expect(graph.nodes).toHaveLength(5);
 });
 
-test('sizes of an input that are 0 or below are open ones', () => {
+test('input sizes of 0 or less become unknown sizes', () => {
   const [x] = read(modelOf([['Relu', ['x'], ['y']]], { inputs: { x: [-1, 0, 3] } })).graph.inputs;
   expect(x.shape).toEqual([null, null, 3]);
 });
 
-test('a subgraph may read, and hide, values around it', () => {
+test('a subgraph may read and shadow outer values', () => {
   const branch = body([['Add', ['x', 'w'], ['o']]]);
   const model = modelOf([['If', ['c'], ['y'], { then_branch: branch, else_branch: branch }]], {
     inputs: { x: ['N', 3], c: [] },
@@ -137,7 +137,7 @@ test('a subgraph may read, and hide, values around it', () => {
   expect(read(model).graph.nodes).toHaveLength(1);
 });
 
-describe('a loop that never ends is refused where it is read', () => {
+describe('an endless loop is refused by the reader', () => {
   const yes = tensor('bool', [], () => 1);
   const loop = (inputs: readonly string[], nodes: readonly NodeLine[], after = 'go') =>
     modelOf([['Loop', inputs, ['y'], { body: { kind: 'graph', value: bodyOf(nodes, after) } }]], {
@@ -176,7 +176,7 @@ describe('a loop that never ends is refused where it is read', () => {
     expect(() => read(model)).toThrow(line);
   });
 
-  test('others are read', () => {
+  test('other loops are accepted', () => {
     for (const model of [
       loop(['few', 'yes', 'x'], copy),
       loop(['', 'yes', 'x'], computed),

@@ -21,7 +21,7 @@ const bytes = writeModel({
   metadata: { author: 'somebody' },
 });
 
-/** Reads damaged bytes: they may make a model, or a user's error of one line, and nothing else. */
+/** Reads damaged bytes. They either form a model or cause a user error of one line. */
 function outcome(damaged: Uint8Array): 'model' | 'error' {
   try {
     readModel(damaged);
@@ -32,14 +32,14 @@ function outcome(damaged: Uint8Array): 'model' | 'error' {
   }
 }
 
-test('a model cut off anywhere is refused, or is a model where only what follows its graph is missing', () => {
+test('a truncated model is refused, unless only the part after its graph is missing', () => {
   const outcomes = Array.from(bytes, (_, length) => outcome(bytes.subarray(0, length)));
   const graphEnd = outcomes.indexOf('model');
   expect(graphEnd).toBeGreaterThan(bytes.length - 60);
   expect(outcomes.slice(0, graphEnd).every((one) => one === 'error')).toBe(true);
 });
 
-test('any byte may be wrong', () => {
+test('any wrong byte gives a model or an error', () => {
   const random = new Random(1);
   const counts = { model: 0, error: 0 };
   for (let at = 0; at < bytes.length; at++) {
@@ -52,7 +52,7 @@ test('any byte may be wrong', () => {
   expect(counts.error).toBeGreaterThan(bytes.length / 4);
 });
 
-describe('what is no model', () => {
+describe('a file that is not a model is refused:', () => {
   const random = new Random(2);
   test.each<[string, Uint8Array, RegExp]>([
     ['nothing', new Uint8Array(), /empty/],
@@ -77,7 +77,7 @@ describe('what is no model', () => {
   });
 });
 
-test('a node that reads thousands of values which stand behind it costs what its file does', () => {
+test('the cost of a node with thousands of inputs computed after it is proportional to the file size', () => {
   const names = Array.from({ length: 30_000 }, (_, i) => `v${i}`);
   const model = smallModel({
     inputs: { x: [1] },

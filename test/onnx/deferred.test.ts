@@ -38,7 +38,7 @@ async function written(name: string, externalData: boolean): Promise<string> {
   return path;
 }
 
-/** Reads of files while something is done. */
+/** Counts file reads during an action. */
 async function reads<T>(what: () => T | Promise<T>): Promise<{ result: T; count: number }> {
   const { read } = FileRange.prototype;
   let count = 0;
@@ -57,14 +57,14 @@ describe.each([
   ['in the model', false],
   ['beside it', true],
 ])('weights %s', (name, external) => {
-  test('are those of a model that is read as a whole', async () => {
+  test('are the same as in a model that is read completely', async () => {
     const path = await written(name, external);
     const read = await readModelFile(path, ALL);
     expect(writeModel(read)).toEqual(writeModel(await readModelFile(path)));
     expect(bytesOf(read.graph.initializers.get('w')!)).toEqual(bytesOf(model.graph.initializers.get('w')!));
   });
 
-  test('are read when their data are asked for, and streamed when they are written', async () => {
+  test('are read on access to their data, and streamed during writing', async () => {
     const path = await written(name, external);
     const { result, count } = await reads(() => readModelFile(path, ALL));
     expect(count).toBe(0);
@@ -75,7 +75,7 @@ describe.each([
     expect(copy.count).toBe(0);
     expect(readFileSync(join(folder, name, 'copy.onnx'))).toEqual(Buffer.from(writeModel(model)));
     expect((await reads(() => w.data.length)).count).toBe(1);
-    // A tensor with other data is another tensor, with none of the file's bytes.
+    // A copy with other data is a separate tensor, and uses no bytes of the file.
     const other = { ...w, data: new Float32Array(2000).fill(1) };
     expect(Buffer.concat([...piecesOf(other)])).toEqual(Buffer.from(bytesOf(other)));
   });
@@ -91,7 +91,7 @@ describe.each([
   });
 });
 
-test('networks are the same', async () => {
+test('networks are the same when read in parts', async () => {
   const networks = join(import.meta.dirname, '..', 'fixtures', 'networks');
   const files = readdirSync(networks).filter((name) => name.endsWith('.onnx'));
   for (const file of files.filter((_, i) => i % 10 === 0)) {

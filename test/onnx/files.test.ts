@@ -42,14 +42,14 @@ const lineOf = async (promise: Promise<unknown>): Promise<string> => {
   return (error as ThawError).line;
 };
 
-test('a model comes back from its file', async () => {
+test('a model survives a round trip through its file', async () => {
   const path = join(folder, 'new', 'deep', 'model.onnx');
   await writeModelFile(path, model);
   expect(writeModel(await readModelFile(path))).toEqual(writeModel(model));
   expect(readdirSync(join(folder, 'new', 'deep'))).toEqual(['model.onnx']);
 });
 
-test('large tensors go to a file beside it, small ones do not', async () => {
+test('large tensors go to a file next to the model, small ones do not', async () => {
   const path = join(folder, 'external', 'model.onnx');
   await writeModelFile(path, model, { externalData: true });
   expect(readdirSync(join(folder, 'external')).sort()).toEqual(['model.onnx', 'model.onnx_data']);
@@ -57,7 +57,7 @@ test('large tensors go to a file beside it, small ones do not', async () => {
   expect(writeModel(await readModelFile(path))).toEqual(writeModel(model));
 });
 
-test('an existing file is replaced as a whole, and stays when writing fails', async () => {
+test('an existing file is replaced as a whole, and stays unchanged if writing fails', async () => {
   const path = join(folder, 'model.onnx');
   writeFileSync(path, 'old');
   await writeModelFile(path, model);
@@ -69,7 +69,7 @@ test('an existing file is replaced as a whole, and stays when writing fails', as
   expect(readdirSync(join(folder, 'taken'))).toEqual(['model.onnx']);
 });
 
-test('what is no model file says so, by its path', async () => {
+test('an error about a file that is not a model gives its path', async () => {
   const text = join(folder, 'notes.onnx');
   writeFileSync(text, 'This is not a model.\nIt is a text.\n');
   expect(await lineOf(readModelFile(text))).toContain(`${text}: `);
@@ -91,7 +91,7 @@ describe('external data', () => {
     return readModelFile(join(inside, 'model.onnx'));
   };
 
-  test('is read from a folder of its own below the model', async () => {
+  test('is read from a subfolder of the model', async () => {
     const read = await at('below', 'weights/data.bin', (inside) => {
       mkdirSync(join(inside, 'weights'));
       writeFileSync(join(inside, 'weights', 'data.bin'), readFileSync(join(inside, 'data.bin')));
@@ -115,7 +115,7 @@ describe('external data', () => {
     expect(await lineOf(at('linked', 'link.bin', link))).toContain('outside its own folder');
   });
 
-  test('behind a link is read where the model is a link to the same place, as in download caches', async () => {
+  test('behind a link is read if the model itself is a link to the same folder, as in download caches', async () => {
     const contents = join(folder, 'blobs');
     const links = join(folder, 'snapshot');
     await at('blobs', 'data.bin');
@@ -124,19 +124,23 @@ describe('external data', () => {
     expect(writeModel(await readModelFile(join(links, 'model.onnx')))).toEqual(writeModel(model));
   });
 
-  test('that is missing, too short or a folder says so', async () => {
+  test('that is missing, too short or a folder is an error with the reason', async () => {
     expect(await lineOf(at('missing', 'other.bin'))).toContain('"other.bin", which is missing');
     const cut = (inside: string) => writeFileSync(join(inside, 'data.bin'), Buffer.alloc(100));
     expect(await lineOf(at('short', 'data.bin', cut))).toMatch(/bytes 0 to 8000 of "data.bin", which has 100/);
     expect(await lineOf(at('folder', 'sub', (inside) => mkdirSync(join(inside, 'sub'))))).toContain('is not a file');
   });
 
-  test('in a pipe, which would wait for a writer, is refused', needs(process.platform !== 'win32', PIPES), async () => {
-    const pipe = (inside: string) => execFileSync('mkfifo', [join(inside, 'pipe')]);
-    expect(await lineOf(at('piped', 'pipe', pipe))).toContain('"pipe" with weights of the model is not a file');
-  });
+  test(
+    'in a pipe is refused, because reading would wait for a writer',
+    needs(process.platform !== 'win32', PIPES),
+    async () => {
+      const pipe = (inside: string) => execFileSync('mkfifo', [join(inside, 'pipe')]);
+      expect(await lineOf(at('piped', 'pipe', pipe))).toContain('"pipe" with weights of the model is not a file');
+    },
+  );
 
-  test('that several tensors share is read once; what overlaps is refused', async () => {
+  test('that several tensors share is read once, but overlapping tensors are refused', async () => {
     const weights = (offsets: readonly number[]) => {
       const inside = join(folder, `offsets-${offsets.join('-')}`);
       mkdirSync(inside);

@@ -9,14 +9,14 @@ const isNumber = (type: HalfType) => (half: number) =>
 const one = (type: HalfType, half: number) => ({ type, shape: [1], data: Uint16Array.of(half) });
 
 describe.each(['float16', 'bfloat16'] as const)('%s', (type) => {
-  test('every number comes back from float32', () => {
+  test('every number survives a round trip through float32', () => {
     const halves = all.filter(isNumber(type));
     const wide = widened({ type, shape: [halves.length], data: halves });
     expect(wide.type).toBe('float32');
     expect(narrowed(wide, type)).toEqual({ type, shape: [halves.length], data: halves });
   });
 
-  test('what is no number stays none', () => {
+  test('NaN stays NaN', () => {
     const [back] = narrowed({ type: 'float32', shape: [1], data: Float32Array.of(Number.NaN) }, type)
       .data as Uint16Array;
     expect(widened(one(type, back)).data[0]).toBeNaN();
@@ -38,7 +38,7 @@ test('float16 has the values of the standard', () => {
     expect(numberOfHalf(half)).toBe(value);
 });
 
-test('bfloat16 is the upper half of a float32, the nearest one, ties to even', () => {
+test('bfloat16 is the upper half of a float32, rounded to nearest, ties to even', () => {
   const round = (value: number) =>
     (narrowed({ type: 'float32', shape: [1], data: Float32Array.of(value) }, 'bfloat16').data as Uint16Array)[0];
   expect(round(1)).toBe(0x3f80);

@@ -4,7 +4,7 @@ import { readModel } from '../../src/onnx/index.ts';
 import { LIMITS } from '../../src/onnx/limits.ts';
 import { encodeFields, type Field, message } from '../hostile/protobuf.ts';
 
-/** `count` copies of a field, written once. */
+/** `count` copies of a field that is encoded once. */
 function many(count: number, field: Field): Uint8Array {
   const one = encodeFields([field]);
   const all = new Uint8Array(count * one.length);
@@ -17,7 +17,7 @@ const model = (graph: Uint8Array | Field[]): Uint8Array =>
 const node = (content: Uint8Array | Field[]): Uint8Array => encodeFields([message(1, content)]);
 const initializer = (content: Uint8Array): Uint8Array => encodeFields([message(5, content)]);
 
-/** A graph in an attribute of a node in a graph …, `depth` graphs in all. */
+/** A graph in an attribute of a node in a graph …, `depth` graphs in total. */
 function nested(depth: number): Uint8Array {
   let graph: Uint8Array = encodeFields([message(2, 'inmost')]);
   for (let i = 1; i < depth; i++)
@@ -58,7 +58,7 @@ test.each<[string, Uint8Array, RegExp]>([
   ['strings', model(initializer(many(8_000_001, message(6, '')))), /more than 8,000,000 entries/],
   ['fields that nobody knows', model(many(2_000_001, message(99, 1n))), /more than 2,000,000 fields/],
   ['pairs', Buffer.concat([model([]), many(2_000_001, message(14, ''))]), /more than 2,000,000 pairs/],
-])('%s are refused before anything is made of them', (_, bytes, line) => {
+])('%s are refused before the reader allocates anything for them', (_, bytes, line) => {
   const before = process.memoryUsage().heapUsed;
   const error = errorOf(() => readModel(bytes));
   expect(error.code).toBe('bad-model');
@@ -67,7 +67,7 @@ test.each<[string, Uint8Array, RegExp]>([
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(32 * 2 ** 20);
 });
 
-test('what lies within the limits is read', () => {
+test('a model within the limits is read', () => {
   expect(() => readModel(model(nested(3)))).toThrow(/If node "" gives no value/);
   const scalar = (name: string) => message(5, [message(2, 1n), message(4, new Uint8Array(4)), message(8, name)]);
   const initializers = Array.from({ length: 1000 }, (_, i) => scalar(`w${i}`));

@@ -16,12 +16,12 @@ const CASES: readonly Quantization[] = [
 ];
 const SHAPE = [2, 3, 5];
 
-describe.each(CASES)('as ONNX Runtime computes it: %o', ({ type, scale: scales, zero, axis }) => {
+describe.each(CASES)('quantization matches ONNX Runtime: %o', ({ type, scale: scales, zero, axis }) => {
   const scale = scales.map(Math.fround);
   const quantization = { type, scale, zero, axis };
   const each = scale.length === 1 ? [] : [scale.length];
   const random = new Random(3, type);
-  // Ties, what is cut off, and what is neither.
+  // Ties, clipped values, and others.
   const x = tensor('float32', SHAPE, (i) => (i % 3 === 0 ? (i - 14.5) * scale[0] : random.between(-4, 4)));
   const run = async (op: string, contents: typeof x) => {
     const model = smallModel({
@@ -43,13 +43,13 @@ describe.each(CASES)('as ONNX Runtime computes it: %o', ({ type, scale: scales, 
   };
   const plain = (contents: typeof x) => ({ ...contents, data: Array.from(contents.data as Int8Array) });
 
-  // No kernel rounds to int32.
+  // ONNX Runtime has no kernel that rounds to int32.
   if (type !== 'int32')
-    test('to whole numbers', async () => {
+    test('rounds to integers', async () => {
       expect(plain(quantized(x, quantization))).toEqual(await run('QuantizeLinear', x));
     });
 
-  test('to floats, and from them back to the same', async () => {
+  test('converts to floats, and back to the same integers', async () => {
     const whole = quantized(x, quantization);
     const floats = dequantized(whole, quantization);
     expect(plain(floats)).toEqual(await run('DequantizeLinear', whole));
@@ -57,7 +57,7 @@ describe.each(CASES)('as ONNX Runtime computes it: %o', ({ type, scale: scales, 
   });
 });
 
-test('beyond the range is cut off, ties go to the even one', () => {
+test('clips values outside the range, and rounds ties to even', () => {
   const values = [-1e9, -129, -128.5, -127.5, -0.5, 0.5, 1.5, 126.5, 127.5, 1e9];
   const { data } = quantized(
     tensor('float32', [values.length], (i) => values[i]),

@@ -38,9 +38,9 @@ async function expectSameOutputs(bytes: Uint8Array, feeds: Record<string, Tensor
   }
 }
 
-describe('bytes that are nobody else’s', () => {
+describe('bytes that belong to the reader alone', () => {
   const types = ['float32', 'int64', 'float64', 'float16', 'uint8'] as const;
-  // Names of many lengths bring tensors of many lengths to every alignment.
+  // Names of many lengths move tensors of many lengths to every alignment.
   const initializers = Object.fromEntries(
     types.flatMap((type) =>
       [1, 3, 40, 100, 5000].flatMap((length) =>
@@ -61,12 +61,12 @@ describe('bytes that are nobody else’s', () => {
     unknown: [Uint8Array.of(0x9a, 0x06, 3, 1, 2, 3)],
   };
 
-  test('hold the same tensors where they are aligned', () => {
+  test('are shared with the tensors that are aligned', () => {
     const bytes = writeModel(model).slice();
     const read = readModel(bytes, undefined, { consume: true });
     expect(writeModel(read)).toEqual(writeModel(model));
     const views = [...read.graph.initializers.values()].map(({ data }) => data as Float32Array);
-    // A field has two to four bytes in front of its contents, which is not always enough.
+    // A field has two to four bytes before its contents, which is not always enough.
     const copied = views.filter(({ buffer }) => buffer !== bytes.buffer);
     const mayLack = ({ byteLength, BYTES_PER_ELEMENT: size }: Float32Array) =>
       size === 8 || (size === 4 && byteLength < 128);
@@ -74,7 +74,7 @@ describe('bytes that are nobody else’s', () => {
     expect(views.length - copied.length).toBeGreaterThan(views.length / 2);
   });
 
-  test('are left alone otherwise', () => {
+  test('stay unchanged otherwise', () => {
     const bytes = writeModel(model).slice();
     readModel(bytes);
     expect(bytes).toEqual(writeModel(model).slice());
@@ -155,14 +155,14 @@ describe('tensors', () => {
       expect(model.graph.initializers.get('t')).toEqual({ type, shape: [3], data: expected });
   });
 
-  test('scalars and tensors without elements', () => {
+  test('scalars and tensors without elements survive', () => {
     const scalar = { name: 't', dims: [], data_type: 1, float_data: [2] };
     expect(again(modelWith(scalar)).graph.initializers.get('t')).toEqual(tensor('float32', [], () => 2));
     const none = { name: 't', dims: [0, 4], data_type: 1 };
     expect(again(modelWith(none)).graph.initializers.get('t')).toEqual(tensor('float32', [0, 4], () => 0));
   });
 
-  test('in a second file', () => {
+  test('survive in a second file', () => {
     const model = smallModel({
       inputs: {},
       outputs: {},
@@ -183,7 +183,7 @@ describe('tensors', () => {
 });
 
 const CODES: Partial<Record<DataType, number>> = {};
-/** The format's number of a type, read off what the writer writes. */
+/** The type's number in the format, from the writer's output. */
 function codeOf(type: DataType): number {
   const empty: Tensor = { type, shape: [0], data: type === 'string' ? [] : new Uint8Array() };
   CODES[type] ??= onnx.ModelProto.decode(
@@ -201,7 +201,7 @@ const modelWith = (initializer: onnx.TensorProto.$Properties): Model =>
     }).finish(),
   );
 
-test('the numbers of the types are those of onnx.proto', () => {
+test('the type numbers match onnx.proto', () => {
   const types: DataType[] = [
     'float32',
     'uint8',
@@ -220,7 +220,7 @@ test('the numbers of the types are those of onnx.proto', () => {
   expect(codeOf('int4')).toBe(22);
 });
 
-test('attributes of every kind, integers beyond 2^53 among them', () => {
+test('attributes of every kind survive, including integers beyond 2^53', () => {
   const inner = smallModel({ inputs: {}, outputs: { o: [1] }, nodes: [['Neg', ['x'], ['o']]] }).graph;
   const attributes: Record<string, Attribute> = {
     int: { kind: 'int', value: -7 },
@@ -265,7 +265,7 @@ test('strings that are not UTF-8 keep their bytes', () => {
   expect(new Uint8Array(written.graph!.node![0].attribute![0].s!)).toEqual(bytes);
 });
 
-test('metadata, producer, versions and what Thaw does not know', () => {
+test('metadata, producer, versions and unknown fields survive', () => {
   const known = writeModel({
     ...smallModel({ inputs: {}, outputs: {}, nodes: [] }),
     producerName: 'pytorch',
@@ -273,7 +273,7 @@ test('metadata, producer, versions and what Thaw does not know', () => {
     metadata: { author: 'somebody', empty: '' },
     opsets: { '': 17, 'com.microsoft': 1 },
   });
-  // model_version = 5, doc_string = "hi" and a field of the future (number 90), in their encoded form.
+  // model_version = 5, doc_string = "hi" and a future field (number 90), encoded.
   const unknown = Uint8Array.of(0x28, 5, 0x32, 2, 0x68, 0x69, 0xd2, 0x05, 1, 0x7f);
   const model = readModel(Uint8Array.of(...known, ...unknown));
   const read = again(model);
@@ -287,8 +287,8 @@ test('metadata, producer, versions and what Thaw does not know', () => {
   expect(Buffer.from(writeModel(read)).includes(Buffer.from(unknown.subarray(6)))).toBe(true);
 });
 
-describe('the same outputs in ONNX Runtime', () => {
-  test('If, Loop, Constant nodes and names from outside a subgraph', async () => {
+describe('ONNX Runtime computes the same outputs after a round trip of', () => {
+  test('If, Loop, Constant nodes and subgraphs that read outer names', async () => {
     const branch = (op: string) =>
       smallModel({ inputs: {}, outputs: { r: [2] }, nodes: [[op, ['x', 'one'], ['r']]] }).graph;
     const body = smallModel({
@@ -328,7 +328,7 @@ describe('the same outputs in ONNX Runtime', () => {
     }
   });
 
-  test("a model's own functions", async () => {
+  test('a model with its own functions', async () => {
     const call = smallModel({ inputs: { x: [2] }, outputs: { y: [2] }, nodes: [] });
     call.opsets = { '': 17, mine: 1 };
     call.graph.nodes.push({ name: 'call', op: 'Twice', domain: 'mine', inputs: ['x'], outputs: ['y'], attributes: {} });
@@ -360,7 +360,7 @@ describe('the same outputs in ONNX Runtime', () => {
   });
 });
 
-test('nodes that stand before what they read are moved behind it', () => {
+test('nodes move behind the nodes whose outputs they read', () => {
   const model = smallModel({
     inputs: { x: [2] },
     outputs: { y: [2] },

@@ -7,7 +7,7 @@ const matrix = b.input('matrix', 'float32', [4, 3]);
 const open: Value = map;
 
 describe('the type of a value knows its shape', () => {
-  it('of inputs, reshapes and what keeps their rank', () => {
+  it('for inputs, reshapes and operators that keep the rank', () => {
     type Map = Value<readonly [Dimension, number, number, number]>;
     expectTypeOf(map).toEqualTypeOf<Map>();
     expectTypeOf(b.slice(map, 1, 0, 2)).toEqualTypeOf<Map>();
@@ -22,7 +22,7 @@ describe('the type of a value knows its shape', () => {
     expect([channels, ...spatial]).toEqual([6, 8, 8]);
   });
 
-  it('of emitted nodes, output by output', () => {
+  it('for emitted nodes, output by output', () => {
     const [values, indices] = b.emit(
       'TopK',
       [matrix, b.ints([1])],
@@ -35,7 +35,7 @@ describe('the type of a value knows its shape', () => {
     expect(indices.type).toBe('int64');
   });
 
-  it('and says no more than is certain', () => {
+  it('and claims only certain facts', () => {
     expectTypeOf(b.add(map, map)).toEqualTypeOf<Value<Shape>>();
     expectTypeOf(b.add(matrix, b.ints([1, 2, 3]))).toEqualTypeOf<Value<readonly number[]>>();
     expectTypeOf(open.shape).toEqualTypeOf<Shape>();
@@ -43,7 +43,7 @@ describe('the type of a value knows its shape', () => {
   });
 });
 
-describe('a symbolic size where a number is needed', () => {
+describe('a symbolic size that must be a number', () => {
   it('is an error that names the value', () => {
     expect(asStatic(matrix)).toBe(matrix);
     expect(() => asStatic(map)).toThrow('the shape of "map", [N,6,8,8], is not known when compiling');

@@ -38,17 +38,17 @@ describe('a view of a graph', () => {
     ['b', add],
     ['x', undefined],
     ['w', undefined],
-  ])('knows what computes %s', (name, node) => expect(view.producer(name)).toBe(node));
+  ])('finds the node that computes %s', (name, node) => expect(view.producer(name)).toBe(node));
 
   it.each([
     ['x', [neg, choice], undefined],
     ['a', [add], add],
-    // Read by its name as well.
+    // A subgraph reads it by name as well.
     ['b', [copy], undefined],
-    // Also from inside.
+    // Also read inside a subgraph.
     ['c', [choice, product], undefined],
     ['z', [], undefined],
-  ])('knows who reads %s', (name, readers, only) => {
+  ])('finds the readers of %s', (name, readers, only) => {
     expect(view.readers(name)).toEqual(readers);
     expect(view.onlyReader(name)).toBe(only);
   });
@@ -58,7 +58,7 @@ describe('a view of a graph', () => {
     ['b', undefined],
     ['c', undefined],
     ['w', undefined],
-  ])('knows whether one node alone reads what a standard node makes of %s', (name, node) =>
+  ])('tells whether a single node reads the result of a standard node that reads %s', (name, node) =>
     expect(view.inner(name)).toBe(node),
   );
 
@@ -69,7 +69,7 @@ describe('a view of a graph', () => {
     ['b', undefined],
   ])('knows the contents of %s', (name, contents) => expect(view.constant(name)?.data[0]).toBe(contents));
 
-  it('knows types, places, outputs, and what a value is a copy of', () => {
+  it('knows types, positions, outputs, and the source of a copy', () => {
     expect(view.typeOf('w')).toMatchObject({ type: 'float32', shape: [] });
     expect(view.typeOf('b')).toBeUndefined();
     expect(new GraphView(graph, { values: new Map([['b', number(0)]]) }).typeOf('b')).toMatchObject({ shape: [] });
@@ -81,7 +81,7 @@ describe('a view of a graph', () => {
   });
 });
 
-test('a rewriter writes nodes and constants under names that are free, subgraphs included', () => {
+test('a rewriter gives nodes and constants free names, also with respect to subgraphs', () => {
   const rewriter = new Rewriter(graph, new Map([['b', number(0)]]));
   rewriter.nodes.push(neg);
   const two = rewriter.ints('w', [2]);

@@ -13,7 +13,7 @@ const branch = (nodes: readonly NodeLine[], output: string, initializers: Record
   return { kind: 'graph', value: graph } as const;
 };
 
-/** A network that takes one branch or the other, depending on the sign of a sum. */
+/** A network whose branch depends on the sign of a sum. */
 const choosing = (then: ReturnType<typeof branch>, otherwise: ReturnType<typeof branch>): Model =>
   smallModel({
     opset: 18,
@@ -56,7 +56,7 @@ const data = (sign: number) => ({
 });
 const count = ({ nodes }: Graph, op: string) => nodes.filter((node) => node.op === op).length;
 
-test('gradients follow the branch that the data choose, weights inside included', async () => {
+test('gradients follow the branch that the data select, including weights inside it', async () => {
   const network = await inferNetwork(choosing(own, scaled), runtime);
   expect(count(network.model.graph, 'If')).toBe(0);
   const parameters = groupsOf(network.model).flatMap((group) => group.parameters);
@@ -79,7 +79,7 @@ test('gradients follow the branch that the data choose, weights inside included'
   expect(zeros.sort()).toEqual(['inner.weight', 'scale.weight']);
 });
 
-test('a branch that is not taken and divides by zero leaves no NaN', async () => {
+test('a division by zero in a branch that is not taken leaves no NaN', async () => {
   const normalized = branch(
     [
       ['Div', ['hidden', 'sum'], ['t']],
@@ -103,7 +103,7 @@ test('a branch that is not taken and divides by zero leaves no NaN', async () =>
 test.each([
   ['of different shapes', branch([['ReduceSum', ['hidden', 'axis'], ['r']]], 'r')],
   ['one of which does not run on any data', branch([['Reshape', ['hidden', 'axis'], ['r']]], 'r')],
-])('branches %s stay, and are refused by name', async (_, other) => {
+])('branches %s stay, and training them is refused by name', async (_, other) => {
   const network = await inferNetwork(choosing(own, other), runtime);
   expect(count(network.model.graph, 'If')).toBe(1);
   expect(obstaclesOf(network, groupsOf(network.model), 'logits')).toEqual([
@@ -111,7 +111,7 @@ test.each([
   ]);
 });
 
-test('an If that no weight is computed before stays unchanged', async () => {
+test('an If without weights before it stays unchanged', async () => {
   const source = smallModel({
     opset: 18,
     inputs: { x: ['batch', 5] },

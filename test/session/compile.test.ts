@@ -51,7 +51,7 @@ test('the graphs train the named parameters, and the finished model has the new 
   await runtime.load(writeModel(finished));
 });
 
-test('what is no parameter that trains, or has another size, is refused', async () => {
+test('finishing refuses tensors that are not trained parameters, or have another size', async () => {
   const { withWeights, state } = await compile({ classes: 2 });
   const [name] = state.keys();
   expect(() => withWeights(new Map([['stem.bias', new Float32Array(4)]]))).toThrow(/no parameter "stem.bias"/);

@@ -27,11 +27,11 @@ test.each<Record<string, unknown>>([
   { loss: { name: 'cross-entropy', labelSmoothing: 0.2 } },
   { loss: { name: 'focal', gamma: 1 } },
   { loss: { name: 'focal', kind: 'softmax', classWeights: [1, 2] } },
-])('%j is taken', (settings) => {
+])('%j is accepted', (settings) => {
   expect(readSettings(settings)).toMatchObject(settings);
 });
 
-test('amsgrad is a part of the optimizer', () => {
+test('amsgrad is an option of the optimizer', () => {
   expect(readSettings({ amsgrad: true }).optimizer).toEqual({ name: 'adamw', amsgrad: true });
 });
 

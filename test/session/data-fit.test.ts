@@ -13,12 +13,12 @@ const pixels = (value: (x: number, y: number) => number): Pixels => ({
   width: SIDE,
   height: SIDE,
 });
-/** A disc on a plain ground, with the noise of JPEG. */
+/** A disc on a plain background, with JPEG noise. */
 const drawing = (seed: number) => {
   const random = new Random(seed, 'drawing');
   return pixels((x, y) => (Math.hypot(x - 40, y - 40) < 25 ? 40 : 250) + random.below(2));
 };
-/** A gradient with the grain of a camera. */
+/** A gradient with camera noise. */
 const photograph = (seed: number) => {
   const random = new Random(seed, 'photograph');
   return pixels((x, y) => x + y + random.below(20));
@@ -33,7 +33,7 @@ test('drawings are flat, and photographs are not', () => {
   expect(arePhotographs([])).toBe(false);
 });
 
-describe('a model of drawings', () => {
+describe('a model for drawings', () => {
   const train = Array.from({ length: 200 }, (_, i) => ({ file: `${i}`, label: 0 }));
   const DRAWINGS = { thaw: { pretraining: 'drawings' } };
 
@@ -50,7 +50,7 @@ describe('a model of drawings', () => {
     return [events, read];
   }
 
-  test('given photographs names a model for photographs, after a look at few images of all parts', async () => {
+  test('suggests a model for photographs if it gets photographs, after reading a few images of all splits', async () => {
     const [[event], read] = await eventsOf(DRAWINGS, (file) => photograph(Number(file)));
     expect(event).toMatchObject({ type: 'mismatch' });
     expect(catalogueModel((event as { better: string }).better)?.use).toBe('photos');
@@ -58,7 +58,7 @@ describe('a model of drawings', () => {
     expect(Math.max(...read.map(Number))).toBeGreaterThan(180);
   });
 
-  test('given drawings, or images that cannot be read, gets no note', async () => {
+  test('gives no notice for drawings, or for images that cannot be read', async () => {
     expect((await eventsOf(DRAWINGS, (file) => drawing(Number(file))))[0]).toEqual([]);
     const broken = () => {
       throw new Error('broken');
@@ -66,7 +66,7 @@ describe('a model of drawings', () => {
     expect((await eventsOf(DRAWINGS, broken))[0]).toEqual([]);
   });
 
-  test('of anything else is not looked at', async () => {
+  test('reads no images for a model of another kind', async () => {
     expect(await eventsOf({}, (file) => photograph(Number(file)))).toEqual([[], []]);
     expect(await eventsOf(undefined, (file) => photograph(Number(file)))).toEqual([[], []]);
   });

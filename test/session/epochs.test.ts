@@ -4,14 +4,14 @@ import { readSettings, type TrainSettingsInput, withEpochs } from '../../src/ses
 test.each<[TrainSettingsInput, samples: number, classes: number, epochs: number | undefined]>([
   [{ preset: 'gradual' }, 10_000, 10, 10],
   [{ preset: 'gradual' }, 244, 2, 10],
-  // 30 images a class are shown 300 times in ten epochs; one less of them all makes an epoch more.
+  // With 30 images per class, ten epochs show an image 300 times per class. One image less adds an epoch.
   [{ preset: 'gradual' }, 300, 10, 10],
   [{ preset: 'gradual' }, 299, 10, 11],
   [{ preset: 'gradual' }, 360, 18, 15],
   [{ preset: 'gradual' }, 180, 18, 30],
   [{ preset: 'gradual' }, 4, 2, 30],
   [{ preset: 'fastai' }, 360, 18, 15],
-  // Numbers are no classes.
+  // Numbers are not classes.
   [{ preset: 'gradual' }, 40, 0, 10],
   // An adaptive plan decides during the training.
   [{}, 180, 18, undefined],

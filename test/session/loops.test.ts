@@ -32,7 +32,7 @@ const body = (
 const count = ({ nodes }: Graph, op: string) => nodes.filter((node) => node.op === op).length;
 const parametersOf = (model: Model) => groupsOf(model).flatMap((group) => group.parameters);
 
-/** h′ = tanh(x[t]·W + h·U + c) over a text of any length, scored by the last state and the mean of all. */
+/** h′ = tanh(x[t]·W + h·U + c) over a text of any length. The scores use the last state and the mean of all states. */
 const recurrent = smallModel({
   opset: 18,
   inputs: { ids: ['batch', 'length'] },
@@ -103,18 +103,18 @@ test('gradients go back through a loop over a sequence of any length', async () 
   }
 });
 
-test('the evaluation graph remembers nothing, the training graph only values that it reads', async () => {
+test('the evaluation graph stores no values, and the training graph only those that it reads', async () => {
   const network = await inferNetwork(recurrent, runtime);
   const plan = planOf(parametersOf(network.model));
   const [loop] = evaluationModel(network, plan).graph.nodes.filter(({ op }) => op === 'Loop');
   expect(loop.outputs).toEqual(['last', 'all']);
   const loops = trainingModel(network, plan).graph.nodes.filter(({ op }) => op === 'Loop');
   expect(loops).toHaveLength(2);
-  // The states, the elements and the results of tanh, and the numbers of the steps.
+  // The states, the elements and the results of tanh, and the step numbers.
   expect(loops[0].outputs).toHaveLength(2 + 4);
 });
 
-/** Scales once for every whole number below the sum of x: the data choose the number of steps. */
+/** Scales once for every integer below the sum of x, so the data determine the number of steps. */
 const growing = smallModel({
   opset: 18,
   inputs: { x: ['batch', 4] },
@@ -151,7 +151,7 @@ const growing = smallModel({
   ],
 });
 
-test('the data may choose the number of steps', async () => {
+test('the data may determine the number of steps', async () => {
   const network = await inferNetwork(growing, runtime);
   const parameters = ['fc.weight', 'scale.weight'];
   const initial = Object.fromEntries(parameters.map((name) => [name, network.model.graph.initializers.get(name)!]));
@@ -166,7 +166,7 @@ test('the data may choose the number of steps', async () => {
       numbers((await run(trainingModel(network, planOf(parameters)), { ...data, ...initial }))['scale.weight.grad']),
     );
   }
-  // More steps, greater gradients.
+  // More steps give larger gradients.
   const norm = (x: readonly number[]) => Math.hypot(...x);
   expect(norm(gradients[1])).toBeGreaterThan(1.5 * norm(gradients[0]));
 });
@@ -214,7 +214,7 @@ test('a loop whose state grows is refused by name', async () => {
   expect(count(network.model.graph, 'Loop')).toBe(1);
 });
 
-/** A convolution that is repeated as often as the first channel of the image says. */
+/** A convolution, repeated as often as the first channel of the image says. */
 const convolving = smallModel({
   opset: 20,
   inputs: { x: ['batch', 3, 6, 6] },

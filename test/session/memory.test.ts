@@ -16,7 +16,7 @@ const plan = async (settings: TrainSettingsInput, more: Partial<MemoryRequest> =
     ...more,
   });
 
-/** Between what two batches take. */
+/** A limit between the memory needs of two batch sizes. */
 async function limitBetween(smaller: number, larger: number, network: NetworkOptions = {}): Promise<number> {
   const totals = [smaller, larger].map(async (batch) => (await plan({ batch }, {}, network)).memory!.estimate.total);
   const [a, b] = await Promise.all(totals);
@@ -24,8 +24,8 @@ async function limitBetween(smaller: number, larger: number, network: NetworkOpt
   return (a + b) / 2;
 }
 
-describe('the memory that a training takes', () => {
-  test('grows with the batch, with what trains and with the optimizer’s state', async () => {
+describe('the memory of a training', () => {
+  test('grows with the batch size, the trainable parameters and the optimizer’s state', async () => {
     const of = async (settings: TrainSettingsInput) => (await plan(settings)).memory!.estimate;
     const usual = await of({});
     expect((await of({ batch: 24 })).values).toBeGreaterThan(1.5 * usual.values);
@@ -36,7 +36,7 @@ describe('the memory that a training takes', () => {
     expect((await of({ ema: 0.9 })).state).toBeGreaterThan(usual.state);
   });
 
-  test('is that of the stage that takes most', async () => {
+  test('is that of the stage that needs the most', async () => {
     const stages = [
       { train: 'head', epochs: 1 },
       { train: 'all', epochs: 1 },
@@ -46,7 +46,7 @@ describe('the memory that a training takes', () => {
     expect(several.memory!.estimate).toEqual(one.memory!.estimate);
   });
 
-  test('which is there leaves the settings alone, as does one that nobody knows', async () => {
+  test('does not change the settings if it is available, or if the limit is unknown', async () => {
     for (const limit of [1e12, undefined]) {
       const { settings, memory } = await plan({}, { limit });
       expect(settings).toEqual(readSettings({ batch: 12, trainable: 'all' }));
@@ -56,21 +56,21 @@ describe('the memory that a training takes', () => {
   });
 });
 
-describe('a batch that needs more than there is', () => {
-  test('goes through in the fewest parts that fit, which make the same update', async () => {
+describe('a batch that needs more memory than available', () => {
+  test('is divided into the fewest parts that fit, and these make the same update', async () => {
     const limit = await limitBetween(4, 6);
     const { settings, memory } = await plan({ accumulate: 2 }, { limit });
-    // Sums of gradients are held too.
+    // The sum of the gradients takes memory too.
     expect(settings.batch * settings.accumulate).toBe(24);
     expect(settings.batch).toBeLessThanOrEqual(4);
     expect(memory!.divided).toEqual({ batch: 12, parts: 12 / settings.batch });
     expect(memory!.estimate.total).toBeLessThanOrEqual(limit);
     expect(memory!.notice).toContain(`in ${12 / settings.batch} parts of ${settings.batch}`);
-    // What fits is not divided again.
+    // A batch that fits is not divided again.
     expect((await plan(settings, { limit })).settings).toEqual(settings);
   });
 
-  test('may be bounded in words, and left whole', async () => {
+  test('can have a limit with a unit, or no limit', async () => {
     expect(readSettings({ memory: '1.5GB' }).memory).toBe(1.5e9);
     expect(readSettings({ memory: '512 MiB' }).memory).toBe(2 ** 29);
     expect(() => readSettings({ memory: 'much' })).toThrow('memory');
@@ -79,7 +79,7 @@ describe('a batch that needs more than there is', () => {
     expect((await plan({ memory: 'off' }, { limit })).settings.batch).toBe(12);
   });
 
-  test('is left whole, with a word on why, where its parts would come to something else', async () => {
+  test('stays whole, with the reason, if its parts would give another result', async () => {
     const network = { batchNorm: true };
     const limit = await limitBetween(4, 6, network);
     const normalized = await plan({ batchNorm: 'training' }, { limit }, network);
@@ -91,7 +91,7 @@ describe('a batch that needs more than there is', () => {
     expect(weighted.memory!.notice).toContain('class weights');
   });
 
-  test('and is too much even in single samples stays whole, and is warned about', async () => {
+  test('stays whole, with a warning, if even single samples do not fit', async () => {
     const { settings, memory } = await plan({}, { limit: 1e6 });
     expect(settings.batch).toBe(12);
     expect(memory!.notice).toContain('even one by one');
@@ -99,20 +99,20 @@ describe('a batch that needs more than there is', () => {
 });
 
 describe('an adaptive plan', () => {
-  /** The network with more layer groups between its first and its others; they have no parameters. */
+  /** The network with more layer groups between the first and the others. They have no parameters. */
   async function deep() {
     const { network, anatomy } = await prepared();
     const [first, ...others] = anatomy.groups;
     const empty = Array.from({ length: 8 }, (_, i) => ({ ...first, name: `block${i}`, parameters: [], count: 0 }));
     return { network, anatomy: { ...anatomy, groups: [first, ...empty, ...others] } };
   }
-  /** Features of more frozen layers may take more memory than training these layers. */
+  /** Cached features of more frozen layers may take more memory than training these layers. */
   const uncached = { ...request, cache: 0 };
   const settings = readSettings({ batch: 12 });
   const totalOf = async (trainable: string) =>
     (await planMemory(await deep(), readSettings({ batch: 12, trainable }), uncached)).memory!.estimate.total;
 
-  test('thaws no more layers than fit, and says so', async () => {
+  test('thaws no more layers than fit, and reports that', async () => {
     const [some, all] = [await totalOf('last:8'), await totalOf('all')];
     expect(some).toBeLessThan(all);
     const { settings: limited, memory } = await planMemory(await deep(), settings, {
@@ -121,7 +121,7 @@ describe('an adaptive plan', () => {
     });
     expect(limited).toEqual({ ...settings, thawMost: 8 });
     expect(memory!.notice).toMatch(/^training thaws last:8 at most: all would take about /);
-    // As at a resume.
+    // As on a resume.
     expect((await planMemory(await deep(), limited, { ...uncached, limit: (some + all) / 2 })).settings).toEqual(
       limited,
     );

@@ -8,7 +8,7 @@ import { writeModelFile } from '../../src/node/models/files.ts';
 import { withOutput } from '../../src/session/index.ts';
 import { smallModel, weights } from '../small-models.ts';
 
-/** Whole numbers first, then two heads on the same features. */
+/** An output of integers, then two heads on the same features. */
 const model = smallModel({
   inputs: { x: ['batch', 4] },
   outputs: { best: ['batch', 1], coarse: ['batch', 2], fine: ['batch', 3] },
@@ -22,7 +22,7 @@ const model = smallModel({
   ],
 });
 
-test('the named output stays alone, with what it takes to compute it', () => {
+test('only the selected output stays, with the nodes that it needs', () => {
   const { graph } = withOutput(model, 'fine');
   expect(graph.outputs.map(({ name }) => name)).toEqual(['fine']);
   expect([...graph.initializers.keys()]).toEqual(['shared', 'second']);
@@ -33,7 +33,7 @@ test('the named output stays alone, with what it takes to compute it', () => {
   );
 });
 
-test('artifacts and inspect take the output that is named', async () => {
+test('artifacts and inspect use the selected output', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'thaw-output-'));
   try {
     const file = join(folder, 'model.onnx');

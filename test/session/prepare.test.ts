@@ -5,7 +5,7 @@ import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { choosePreprocessing, networkOf } from '../../src/session/index.ts';
 import { ints, smallModel, tensor, weights } from '../small-models.ts';
 
-/** As exporters write `if x.shape[1] == 8`: with the weight in a branch. */
+/** As exporters write `if x.shape[1] == 8`, with the weight in a branch. */
 function branching(): Model {
   const branch = (op: string, weight: string) => {
     const nodes = [[op, ['flat', weight], [`${op}_out`]]] as const;
@@ -35,7 +35,7 @@ function branching(): Model {
   });
 }
 
-test('a branch that shapes decide on trains, and is exported in its If', async () => {
+test('a branch that shapes select is trained, and exported inside its If', async () => {
   const source = branching();
   const { network, anatomy } = await networkOf(source, nodeRuntime());
   expect(network.model.graph.nodes.map(({ op }) => op)).not.toContain('If');
@@ -55,7 +55,7 @@ test('a branch that shapes decide on trains, and is exported in its If', async (
   expect(tensors).toEqual([[trained], [weights([8, 8], 2)]]);
 });
 
-test('images fill one input only', () => {
+test('only one input can take the images', () => {
   const model = smallModel({
     inputs: { pixel_values: ['N', 3, 8, 8], mask: ['N'] },
     outputs: { logits: ['N', 3, 8, 8] },

@@ -36,7 +36,7 @@ test.each([
   expect(attempt).toThrow(expect.objectContaining({ code: 'bad-config', line: expect.stringContaining(line) }));
 });
 
-test('a value that nobody can mend is passed over where the user gives another', () => {
+test('an invalid recommendation is ignored if the user sets another value', () => {
   expect(withRecommended({ lr: 0.1 }, recommending({ lr: 'fast', views: 0 })).recommended).toEqual({ views: 0 });
 });
 

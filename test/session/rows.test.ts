@@ -3,7 +3,7 @@ import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { prepareModel } from '../../src/session/index.ts';
 import { ints, smallModel, weights } from '../small-models.ts';
 
-test('scores of one sample, whatever the batch, are refused before anything is trained', async () => {
+test('scores of only one sample, for any batch size, are refused before training', async () => {
   const model = smallModel({
     inputs: { x: ['batch', 4] },
     outputs: { y: [1, 3] },
@@ -19,7 +19,7 @@ test('scores of one sample, whatever the batch, are refused before anything is t
   });
 });
 
-test('so are scores of each token', async () => {
+test('scores of each token are refused before training', async () => {
   const model = smallModel({
     inputs: { x: ['batch', 'length', 4] },
     outputs: { y: ['batch', 'length', 3] },

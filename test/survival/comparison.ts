@@ -1,4 +1,4 @@
-/** Whether two runs came to the same, whatever became of them on the way: every file, but for times. */
+/** Compares two runs file by file, without times. Interruptions on the way must not matter. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { decodeCheckpoint } from '../../src/node/run/checkpoint.ts';
@@ -6,13 +6,15 @@ import { bytesOf } from '../../src/onnx/index.ts';
 import type { Checkpoint } from '../../src/training/index.ts';
 
 const EVENTS = /^events\.out\.tfevents\.\d+\.thaw$/;
-/** When, how long, in how much memory, where. */
+/** Values that depend on the time, the memory or the machine of a session. */
 const OF_THE_SITTING = new Set(['seconds', 'times', 'created', 'environment', 'memory']);
 
-/** The best checkpoint is written twice where a kill comes between it and the last one: then there is one before it. */
+/**
+ * If a kill comes between the best checkpoint and the last one, the best is written twice. Then a previous one exists.
+ */
 const MAY_BE = /(^|\/)checkpoints\/best\/previous\.safetensors$/;
 
-/** Files that tell of times in their midst, or are images of such: that they are there, and whole, is all that is compared. */
+/** Files that contain times, or charts of them. The comparison only checks that they exist and are not empty. */
 const TIMED = [
   /(report|sweep)\.html$/,
   /model\/README\.md$/,
@@ -39,7 +41,7 @@ function ofCheckpoint({ progress, state, epochStart }: Checkpoint): unknown {
   };
 }
 
-/** What a file says besides times, in a form that can be compared. */
+/** The contents of a file without times, in a comparable form. */
 function contents(path: string, file: string): unknown {
   const bytes = readFileSync(path);
   if (/(^|\/)checkpoints\//.test(file) && file.endsWith('.safetensors')) {
@@ -59,7 +61,7 @@ function csvWithoutSeconds(text: string): string[][] {
   return [header, ...rows].map((cells) => cells.filter((_, i) => i !== place));
 }
 
-/** By their paths in the run, TensorBoard's file without the time in its name. */
+/** Files by their paths in the run. TensorBoard's file has no time in its name here. */
 const filesOf = (run: string): Map<string, string> =>
   new Map(
     readdirSync(run, { recursive: true, withFileTypes: true, encoding: 'utf8' })
@@ -71,7 +73,7 @@ const filesOf = (run: string): Map<string, string> =>
       }),
   );
 
-/** The run's differences from another, one a line. */
+/** The differences between two runs, one per line. */
 export function differences(run: string, expected: string): string[] {
   const [a, b] = [filesOf(run), filesOf(expected)];
   const found: string[] = [];
@@ -84,7 +86,7 @@ export function differences(run: string, expected: string): string[] {
   return found;
 }
 
-/** Where two values differ. */
+/** The paths at which two values differ. */
 function unlike(at: string, a: unknown, b: unknown): string[] {
   if (JSON.stringify(a) === JSON.stringify(b)) return [];
   if (typeof a === 'object' && typeof b === 'object' && a && b) {

@@ -1,11 +1,11 @@
 /**
- * A disk between Thaw and Node's file system that notes what is done to a folder, and fails when it is told to:
+ * A layer between Thaw and Node's file system. It records the operations in a folder, and fails on request:
  * `vi.mock('node:fs/promises', async (original) => disk.over(await original()))`.
  */
 import type * as promises from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
 
-/** What changes a folder, or makes a change last; paths are absolute. */
+/** The operations that change a folder or flush a change. Paths are absolute. */
 export type Operation =
   | { readonly name: 'create' | 'open' | 'mkdir' | 'remove' | 'sync'; readonly path: string }
   | { readonly name: 'write'; readonly path: string; readonly data: Buffer }
@@ -15,13 +15,13 @@ type FileSystem = typeof promises;
 type Handle = promises.FileHandle;
 
 export class Disk {
-  /** Only what is below it is noted and fails. */
+  /** Only operations below this folder are recorded and can fail. */
   folder = '';
   readonly done: Operation[] = [];
-  /** Throws where an operation fails; it is then not done. */
+  /** Throws if an operation should fail. The operation then has no effect. */
   refuse: (operation: Operation) => void = () => undefined;
 
-  /** Forgets what was done, and works. @param folder watched from now on */
+  /** Clears the record, and stops failing. @param folder the folder to watch from now on */
   watch(folder: string): void {
     this.folder = resolve(folder);
     this.done.length = 0;
@@ -46,7 +46,7 @@ export class Disk {
         const name = flags === 'wx' || flags === 'w' ? 'create' : 'open';
         return this.handle(await (flags === 'r' ? open() : this.act({ name, path }, open)), path);
       },
-      // One by one, as each may be lost by itself.
+      // One by one, because a power loss can remove each of them separately.
       mkdir: async (given: unknown, options?: { recursive?: boolean }) => {
         const make = (path: string) => this.act({ name: 'mkdir', path }, () => fs.mkdir(path));
         if (!options?.recursive) return make(text(given));

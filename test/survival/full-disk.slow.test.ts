@@ -1,4 +1,4 @@
-// A disk that is full, fails or is not writable, starting at each operation of a training.
+// A disk that is full, fails or is read-only, starting at each operation of a training.
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -15,7 +15,7 @@ const disk = await vi.hoisted(async () => new (await import('./disk.ts')).Disk()
 vi.mock('node:fs/promises', async (original) => disk.over(await original()));
 
 const seed = Number(process.env.THAW_SURVIVAL_SEED ?? 1);
-/** Of each fault so many operations, drawn by chance; all of them take minutes. */
+/** The number of random operations per fault. All operations would take minutes. */
 const DRAWN = Number(process.env.THAW_SURVIVAL_CASES ?? 7);
 
 let project: Project;
@@ -35,7 +35,7 @@ beforeAll(async () => {
 });
 afterAll(() => project.remove());
 
-/** What a disk refuses, from an operation on or only then, and what is said. */
+/** The operations that a disk refuses, whether all later ones fail too, and the error message. */
 const FAULTS: Readonly<Record<string, { refused: readonly Operation['name'][]; lasts: boolean; said: string }>> = {
   ENOSPC: { refused: ['create', 'open', 'mkdir', 'write', 'link', 'sync'], lasts: true, said: 'the disk is full' },
   EIO: {
@@ -50,7 +50,7 @@ const FAULTS: Readonly<Record<string, { refused: readonly Operation['name'][]; l
   },
 };
 
-/** Operations that are refused, the rarest kinds of files as often as the others. */
+/** Operations to refuse. The rarest kinds of files are drawn as often as the others. */
 function cases(code: string): number[] {
   const random = new Random(seed, code);
   const kinds = new Map<string, number[]>();
@@ -70,7 +70,7 @@ function cases(code: string): number[] {
 }
 
 test.each(Object.keys(FAULTS))(
-  `%s costs one line and nothing of what was saved (seed ${seed})`,
+  `%s causes one error line and loses no saved data (seed ${seed})`,
   async (code) => {
     const { refused, lasts, said } = FAULTS[code];
     for (const from of cases(code)) {
@@ -91,14 +91,14 @@ test.each(Object.keys(FAULTS))(
       disk.watch(run);
       const at = `${code} from operation ${from} (${operations[from].name} ${relative(whole, operations[from].path)})`;
       expect(failed, at).toBe(true);
-      // What cannot be removed, or be linked where a rename does, ends nothing.
+      // A failed removal does not end the training, nor does a failed link that a rename can replace.
       if (error) {
         expect(error, at).toBeInstanceOf(ThawError);
         expect((error as ThawError).line, at).toContain(said);
         expect((error as ThawError).line, at).toContain('cannot write');
       } else expect(['remove', 'link', 'rename'], at).toContain(operations[from].name);
 
-      // A lock that could not be removed is this process's, and would be a dead one's.
+      // This process still holds a lock that could not be removed. In practice, its process would be dead.
       rmSync(join(run, '.lock'), { force: true });
       if (error && existsSync(join(run, 'checkpoints', 'source.json'))) {
         const newest = await (await openRun(run)).newest();

@@ -1,4 +1,4 @@
-/** Kills commands at random instants and runs them again, until they are finished. */
+/** Kills commands at random instants and restarts them until they finish. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,26 +11,26 @@ import { type Place, succeeded, VICTIMS, type Victim } from './victims.ts';
 
 export interface KillOptions {
   readonly program: string;
-  /** Of images. */
+  /** The folder of images. */
   readonly data: string;
   readonly seed: number;
-  /** At least so many, unless they take more seconds than this. */
+  /** The minimum number of kills, unless they take longer than `seconds`. */
   readonly kills: number;
   readonly seconds?: number;
   /** Called after each life. */
   readonly onLife?: (life: Life) => void;
 }
 
-/** One run of a victim from its first start to its end. */
+/** One run of a victim, from its first start to its end. */
 export interface Life {
   readonly kills: number;
-  /** By what was going on. */
+  /** The activity at each kill. */
   readonly instants: readonly string[];
-  /** What was wrong of it, one a line. */
+  /** The faults that were found, one per line. */
   readonly faults: readonly string[];
 }
 
-/** Runs a victim without a kill, then again and again with kills, until there were enough. @returns the lives */
+/** Runs a victim without a kill, then again and again with kills, until there are enough. @returns the lives */
 export async function killVictim(name: string, options: KillOptions): Promise<Life[]> {
   const folder = mkdtempSync(join(tmpdir(), 'thaw-kills-'));
   try {
@@ -85,9 +85,9 @@ async function live(out: string, to: Circumstances): Promise<Life> {
 }
 
 /**
- * Half of the times by the clock, else just after one of the lines that it prints: exponentially distributed, on average after half of
- * a whole training, so that one training is killed several times on its way. What it has saved is the next one's start, and so all of
- * it is reached.
+ * Kills after a random time, or just after a random output line, with equal probability. The distribution is
+ * exponential, with a mean of half a training, so one training is killed several times. Each restart begins at the last
+ * save, so the kills reach every part of a training.
  */
 async function killedAtRandom(running: Running, { random, undisturbed }: Circumstances): Promise<void> {
   const { onLine, ended } = running;
@@ -108,18 +108,21 @@ async function killedAtRandom(running: Running, { random, undisturbed }: Circums
   });
 }
 
-/** What was going on: nothing yet, or what it had said last. */
+/** The activity at a kill, from the last output line. */
 function instantOf({ stdout }: Ended, run: string): string {
   if (!existsSync(run)) return 'starting';
   const last = stdout.trimEnd().split('\n').at(-1);
   if (!last) return 'started';
-  // A command's answer takes several lines.
+  // A command's answer has several lines.
   if (!last.startsWith('{"')) return 'answered';
   const { type, phase } = JSON.parse(last) as { type: string; phase?: string };
   return phase ?? type;
 }
 
-/** A run that nobody writes: every file of it is whole, and its newest checkpoints are; or it says how it is made again. */
+/**
+ * Checks a run that no process writes: every file and the newest checkpoints are intact, or the run gives the command
+ * that recreates it.
+ */
 async function broken(path: string): Promise<string[]> {
   const faults: string[] = [];
   const unfinished = await unfinishedIn(path);

@@ -1,4 +1,4 @@
-// Models and what a cache remembers of them are on the disk once they are written: a power loss then takes nothing.
+// Models and cache entries are flushed to disk when written, so a power loss cannot remove them.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What is left of what was done, all lost that was not flushed. */
+/** The files that remain when a power loss removes everything that was not flushed. */
 async function afterLoss(act: (path: string) => Promise<void>): Promise<string> {
   disk.watch(watched);
   await act(watched);
@@ -41,14 +41,14 @@ async function afterLoss(act: (path: string) => Promise<void>): Promise<string> 
   return left;
 }
 
-test('a model is there, with the weights beside it', async () => {
+test('a power loss leaves a model and the weights next to it', async () => {
   const left = await afterLoss((path) =>
     writeModelFile(join(path, 'new', 'model.onnx'), model, { externalData: true }),
   );
   expect(writeModel(await readModelFile(join(left, 'new', 'model.onnx')))).toEqual(writeModel(model));
 });
 
-test('what a cache remembers is there', async () => {
+test('a power loss leaves the entries of a cache', async () => {
   const left = await afterLoss((path) => writeJson(join(path, 'cache', 'source.json'), { a: 1 }));
   expect(JSON.parse(readFileSync(join(left, 'cache', 'source.json'), 'utf8'))).toEqual({ a: 1 });
 });

@@ -1,4 +1,4 @@
-// What is left of a run whose machine loses its power, at every instant: a disk that keeps no more than it was made to.
+// The state of a run after a power loss at every instant, on a disk that keeps only flushed data.
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -20,7 +20,7 @@ let project: Project;
 let watched: string;
 let whole: string;
 let operations: Operation[];
-/** After how many operations an epoch was told. */
+/** The number of operations before each epoch event. */
 const told: number[] = [];
 const request = (out: string) => ({ model: project.model, data: project.data, out, settings: TINY });
 
@@ -36,13 +36,13 @@ beforeAll(async () => {
 });
 afterAll(() => project.remove());
 
-/** Where the run would be after a power loss. */
+/** Writes the run as a power loss would leave it. @returns its path */
 function left(journal: Journal, luck: Luck): string {
   const path = join(project.folder, 'left');
   rmSync(path, { recursive: true, force: true });
   journal.lose(path, luck);
   const run = join(path, 'runs', 'run');
-  // It is of before the machine was started again.
+  // The lock is older than the restart of the machine.
   rmSync(join(run, '.lock'), { force: true });
   return run;
 }
@@ -55,7 +55,7 @@ function journalOf(count: number): Journal {
 
 const hasBegun = (run: string) => existsSync(join(run, 'checkpoints', 'source.json'));
 
-/** With the operations after which something else than before may be left. */
+/** Also names the operations that can change the remaining files. */
 const LUCKS: readonly [string, luck: () => Luck, changing: readonly Operation['name'][]][] = [
   ['all that was not flushed', () => 'none', ['sync']],
   ['the contents of files that were not flushed', () => 'names', ['create', 'rename', 'remove']],
@@ -64,7 +64,7 @@ const LUCKS: readonly [string, luck: () => Luck, changing: readonly Operation['n
 const random = new Random(SEED, 'power');
 
 describe.each(LUCKS)(`a power loss that takes %s (seed ${SEED})`, (_, luck, changing) => {
-  test('leaves the last checkpoint whole, at every instant', async () => {
+  test('leaves the last checkpoint intact, at every instant', async () => {
     const journal = new Journal(watched);
     for (const [i, operation] of operations.entries()) {
       journal.take(operation);
@@ -82,11 +82,11 @@ describe.each(LUCKS)(`a power loss that takes %s (seed ${SEED})`, (_, luck, chan
     expect(told).toHaveLength(3);
   });
 
-  test('takes nothing of a run that is finished', () => {
+  test('changes nothing in a finished run', () => {
     expect(differences(left(journalOf(operations.length), luck()), whole)).toEqual([]);
   });
 
-  test('is gone on from to the same', async () => {
+  test('does not change the result of the run when it continues', async () => {
     const instants = new Random(SEED, 'instants');
     for (let i = 0; i < 3; i++) {
       const count = instants.below(operations.length);

@@ -1,4 +1,4 @@
-/** What a disk holds after the power is lost: the contents of files that were flushed, the names in folders that were. */
+/** The contents of a disk after a power loss: flushed files, and flushed folder entries. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import type { Random } from '../../src/random.ts';
@@ -18,7 +18,7 @@ type Change = (names: Map<string, Entry>) => void;
 class Folder {
   readonly names = new Map<string, Entry>();
   readonly flushed = new Map<string, Entry>();
-  /** Since it was last flushed. */
+  /** Changes since the last flush. */
   changes: Change[] = [];
 
   change(change: Change): void {
@@ -38,14 +38,14 @@ class Folder {
 
 type Entry = File | Folder;
 
-/** What was not flushed: all of it lost, every change of a folder kept and the files' contents lost, or each by chance. */
+/** The fate of unflushed changes: all lost; folder changes kept but file contents lost; or each at random. */
 export type Luck = 'none' | 'names' | Random;
 
-/** Takes operations one after the other, and tells what would be left of them if the power were lost then. */
+/** Takes operations one after the other, and computes the files that a power loss would leave at that instant. */
 export class Journal {
   private readonly root = new Folder();
 
-  /** @param folder in which everything happens; it is there, and flushed */
+  /** @param folder the folder of all operations; it exists, and is flushed */
   constructor(private readonly folder: string) {}
 
   take(operation: Operation): void {
@@ -71,7 +71,7 @@ export class Journal {
       case 'link': {
         const [target, newName] = this.place(operation.to);
         if (target !== within) throw new Error('only within a folder');
-        // Of two names of one file, rename leaves both (POSIX).
+        // If two names refer to the same file, rename keeps both (POSIX).
         if (operation.name === 'link' || target.names.get(newName) === at) within.put(newName, at!);
         else
           within.change((names) => {
@@ -85,12 +85,12 @@ export class Journal {
   private place(path: string): [within: Folder, name: string] {
     const parts = relative(this.folder, path).split(sep);
     let folder = this.root;
-    // Where there is none, nothing is changed but what nobody sees: `rm` of what is not there.
+    // If a folder is missing, only an invisible one changes: `rm` of a missing file.
     for (const part of parts.slice(0, -1)) folder = (folder.names.get(part) as Folder | undefined) ?? new Folder();
     return [folder, parts.at(-1)!];
   }
 
-  /** Writes into a new folder what would be left. */
+  /** Writes the remaining files into a new folder. */
   lose(path: string, luck: Luck): void {
     lay(this.root, path, luck);
   }
@@ -107,7 +107,7 @@ function lay(folder: Folder, path: string, luck: Luck): void {
   }
 }
 
-/** Of what was written and not flushed a part by chance, which may end anywhere. */
+/** A random part of the unflushed bytes, which may end anywhere. */
 function leftOf({ written, flushed }: File, luck: Luck): Buffer {
   if (luck === 'none' || luck === 'names' || written === flushed) return flushed;
   return written.subarray(0, flushed.length + luck.below(written.length - flushed.length + 1));

@@ -1,4 +1,4 @@
-/** The command line in one piece, as quick to start as the built one, and processes of it. */
+/** The command line in one file, which starts as fast as the built one, and its processes. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -8,7 +8,10 @@ import { bundleNode } from '../../scripts/build/bundle-node.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** `thaw` as it is built, where it finds the embedded model. @param name of its folder: one for each that builds at a time */
+/**
+ * Builds `thaw` in a place where it finds the embedded model. @param name the name of its folder; concurrent builds
+ * need different ones
+ */
 export async function buildThaw(name: string): Promise<string> {
   const outdir = join(ROOT, '.cache', `thaw-${name}`);
   await bundleNode(outdir);
@@ -20,17 +23,17 @@ export interface Ended {
   readonly killed: boolean;
   readonly stdout: string;
   readonly stderr: string;
-  /** From start to end. */
+  /** The time from start to end. */
   readonly milliseconds: number;
 }
 
-/** The command and its child that computes, either of them alone. */
+/** The command and its child that computes, or one of them. */
 export type Target = 'both' | 'command' | 'child';
 
 export interface Running {
-  /** With `kill -9`. */
+  /** Sends SIGKILL. */
   kill(target: Target): void;
-  /** Called with the number of lines that it has printed so far. */
+  /** Calls the listener with the number of lines printed so far. */
   onLine(listener: (count: number) => void): void;
   readonly ended: Promise<Ended>;
 }
@@ -41,7 +44,7 @@ export function start(program: string, words: readonly string[], env: Readonly<R
   const child = spawn(process.execPath, [program, ...words], {
     env: { ...process.env, CI: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    // A group of processes of its own.
+    // A separate process group.
     detached: true,
   });
   const listeners: ((count: number) => void)[] = [];
@@ -58,19 +61,19 @@ export function start(program: string, words: readonly string[], env: Readonly<R
   });
   let killed = false;
   const kill = (target: Target) => {
-    // Windows has no groups of processes; there, the child ends with the command.
+    // Windows has no process groups. There, the child ends with the command.
     const command = target === 'both' && process.platform !== 'win32' ? -child.pid! : child.pid!;
     const pids = target === 'child' ? childrenOf(child.pid!) : [command];
     for (const pid of pids) killed = killNow(pid) || killed;
   };
-  // Also the child's output is at its end then, as it is when it has ended itself.
+  // At this point, the output of the child has ended too, as has the child itself.
   const ended = once(child, 'close').then(
     ([code]): Ended => ({ code, killed, stdout, stderr, milliseconds: performance.now() - began }),
   );
   return { kill, onLine: (listener) => listeners.push(listener), ended };
 }
 
-/** Whether there was anything to kill. */
+/** Returns whether the process existed. */
 function killNow(pid: number): boolean {
   try {
     return process.kill(pid, 'SIGKILL');
@@ -79,7 +82,7 @@ function killNow(pid: number): boolean {
   }
 }
 
-/** proc(5); none where the system does not tell. */
+/** proc(5). Returns an empty list if the system has no /proc. */
 function childrenOf(pid: number): number[] {
   try {
     const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');

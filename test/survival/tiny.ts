@@ -1,4 +1,7 @@
-/** A training of a second in this process, for disks that fail: two stages, a checkpoint after every step, all kinds of files. */
+/**
+ * A training of one second in this process, for disks that fail: two stages, a checkpoint after every step, all kinds
+ * of files.
+ */
 import type { TrainingSettings } from '../../src/session/index.ts';
 
 export const TINY: TrainingSettings = {

@@ -1,4 +1,7 @@
-/** Commands to be killed: trainings, each with a setting of its own, on the embedded model and drawn images; sweeps, exports, federated finishes. */
+/**
+ * Commands to kill: trainings with various settings on the embedded model and synthetic images, sweeps, exports and
+ * federated finishes.
+ */
 import { cpSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -6,30 +9,33 @@ import type { TrainingSettings } from '../../src/session/index.ts';
 import { makeFederation } from '../hostile/run-projects.ts';
 import { type Ended, start } from './program.ts';
 
-/** What all lives of a victim have in common. */
+/** The parts that all lives of a victim share. */
 export interface Place {
   readonly program: string;
-  /** Of images. */
+  /** The folder of images. */
   readonly data: string;
-  /** The victim's own. */
+  /** The victim's own folder. */
   readonly folder: string;
   readonly env: Readonly<Record<string, string>>;
 }
 
 export interface Victim {
-  /** Makes what lives begin with, once. */
+  /** Creates the shared starting point, once. */
   prepare?(place: Place): Promise<void>;
-  /** Puts that into a life's own folder. */
+  /** Copies the starting point into the folder of a life. */
   begin?(place: Place, out: string): void;
-  /** The command on a folder that is as it is: at first, and after each kill. */
+  /** The command for the current state of the folder: at first, and after each kill. */
   words(place: Place, out: string): readonly string[];
-  /** What a command says that was killed when all was done, before it could say so. */
+  /** The message of a command that was killed after its work was done, before it could report that. */
   readonly done?: string;
-  /** Beneath its folder, the run directories. */
+  /** The run directories below its folder. */
   readonly runs?: readonly string[];
 }
 
-/** Of all: several stages, augmentation, features on disk, images read ahead (as always), a checkpoint after every step. */
+/**
+ * Shared settings: several stages, augmentation, features on disk, prefetched images (the default), a checkpoint after
+ * every step.
+ */
 const COMMON = { device: 'cpu', batch: 6, seed: 3, cache: 'disk', augment: 'medium', saveEvery: 0 } as const;
 
 const configOf = ({ folder }: Place) => join(folder, 'thaw.yaml');
@@ -47,7 +53,7 @@ const training = (settings: TrainingSettings): Victim => ({
 
 const SHORT: TrainingSettings = { ...COMMON, lr: 0.02, stages: [{ train: 'head', epochs: 1 }] };
 
-/** A finished run in another form. @param flags of the form; `file` is what is written, in the run */
+/** Exports a finished run. @param flags the export flags; `file` is the output, in the run */
 const exporting = (flags: readonly string[], file: string): Victim => ({
   async prepare(place) {
     await training(SHORT).prepare?.(place);
@@ -58,7 +64,7 @@ const exporting = (flags: readonly string[], file: string): Victim => ({
   words: (_, out) => ['export', out, ...flags, '--out', join(out, file), '--json'],
 });
 
-/** @throws Error with what the command said */
+/** @throws Error with the output of the command */
 export function succeeded(ended: Ended): Ended {
   if (ended.code !== 0) throw new Error(`it ended with ${ended.code}: ${ended.stderr}`);
   return ended;
@@ -85,9 +91,9 @@ export const VICTIMS: Readonly<Record<string, Victim>> = {
     sampling: 'balanced',
     stages: [{ train: 'all', epochs: 3 }],
   }),
-  // The plan decides about its later stages.
+  // The plan decides on its later stages.
   adaptive: training({ ...COMMON, lr: 0.01, epochs: 8 }),
-  // Its rate is too large, so that it goes back and tries smaller ones.
+  // The rate is too large, so the training rolls back and tries smaller rates.
   rollbacks: training({
     ...COMMON,
     lr: 2000,
@@ -100,7 +106,7 @@ export const VICTIMS: Readonly<Record<string, Victim>> = {
       { train: 'last:2', epochs: 2 },
     ],
   }),
-  // Three trials, of which one goes on.
+  // Three trials, one of which continues.
   sweep: {
     async prepare(place) {
       writeFileSync(configOf(place), stringify({ ...SHORT, stages: [{ train: 'head', epochs: 3 }] }));

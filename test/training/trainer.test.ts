@@ -129,8 +129,8 @@ describe('a training', () => {
   });
 });
 
-describe('the end of a stage', () => {
-  it('comes when the minutes are used up, within a stage or after it, and ends the training', async () => {
+describe('a stage', () => {
+  it('ends with the training when the minutes are used up, during the stage or after it', async () => {
     const stages = [
       { train: 'head', epochs: 2 },
       { train: 'all', epochs: 2 },
@@ -162,7 +162,7 @@ describe('the end of a stage', () => {
     expect(of(again, 'end')[0].why).toBe('target');
   });
 
-  it('comes at a plateau, with a patience per stage, and the next stage starts', async () => {
+  it('gives way to the next stage at a plateau, each with its own patience', async () => {
     const stages = [
       { train: 'head', epochs: 9, patience: 1 },
       { train: 'last:2', epochs: 9 },
@@ -174,7 +174,7 @@ describe('the end of a stage', () => {
     expect(of(events, 'end')[0].why).toBe('plateau');
   });
 
-  it('comes at the stage’s own goal, apart from the target, and the next stage starts', async () => {
+  it('gives way to the next stage at its own goal, apart from the target', async () => {
     const stages = [
       { train: 'head', epochs: 4, until: 0 },
       { train: 'last:2', epochs: 2, until: 1.1 },
@@ -186,7 +186,7 @@ describe('the end of a stage', () => {
     expect(of(events, 'end')[0].why).toBe('until');
   });
 
-  it('is an error with advice if the loss becomes NaN', async () => {
+  it('fails with advice if the loss becomes NaN', async () => {
     const config = { trainable: 'all', epochs: 2, lr: 1e30, optimizer: 'sgd', schedule: 'constant' } as const;
     const trainer = await trainerOf({ ...config, rollbacks: 0 });
     const error = await eventsOf(trainer).catch((thrown: unknown) => thrown);
@@ -197,7 +197,7 @@ describe('the end of a stage', () => {
     );
   });
 
-  it('comes with a check: the evaluation finds an epoch whose last update makes the weights NaN', async () => {
+  it('fails at the evaluation of an epoch if its last update corrupts the weights', async () => {
     const config = {
       trainable: 'all',
       epochs: 2,

@@ -2,7 +2,7 @@ import { readSafetensors } from '../../src/compiler/step/index.ts';
 import type { Content } from '../../src/federated/flower/index.ts';
 import { readRoundState } from '../../src/federated/index.ts';
 
-/** A message as the app that `thaw federated init` writes sends it. */
+/** A message from the app that `thaw federated init` writes. */
 export function askedRound(
   state: Uint8Array,
   settings: object,
@@ -29,7 +29,7 @@ export function askedRound(
 
 export const tensorsOf = (state: Uint8Array) => readRoundState(state).tensors;
 
-/** Of an answer. */
+/** The metrics of an answer. */
 export function metricsOf(content: Content) {
   const metrics = content.get('metrics');
   return metrics?.kind === 'metrics' ? metrics.values : undefined;

@@ -1,4 +1,4 @@
-/** Trainings of every task, and of texts, as Node has them and as they are requested at the other end of a channel. */
+/** Trainings of every task, and of texts, in two forms: for Node, and as requests over a channel. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TrainingSettings } from '../../src/session/index.ts';
@@ -13,12 +13,12 @@ export interface Lesson<T extends TaskName = TaskName> {
   readonly folder: string;
   readonly data: string;
   readonly model: ModelRequest;
-  /** Images are paths. In the order in which Node reads them. */
+  /** Images are paths, in the order in which Node reads them. */
   readonly samples: readonly LabelledSample<T, string>[];
   readonly settings: TrainingSettings;
 }
 
-/** Plain SGD: in a page, Adam would make whole steps of rounding errors where a gradient is next to zero. */
+/** Plain SGD. If a gradient is close to zero, Adam in a page would turn rounding errors into full steps. */
 const common: TrainingSettings = {
   device: 'cpu',
   batch: 6,
@@ -36,7 +36,7 @@ type Colour = keyof typeof COLOURS;
 
 const LABELS: Readonly<Record<Colour, readonly string[]>> = { blue: ['blue', 'cold'], green: ['cold'], red: ['warm'] };
 
-/** The project's images, sorted as Node sorts them. The last validation image of each colour is for the test. */
+/** The project's images, sorted as Node sorts them. The last validation image of each colour is a test image. */
 function imagesOf(project: Project) {
   const shown = (['train', 'val'] as const).flatMap((split) =>
     (Object.keys(COLOURS) as Colour[]).flatMap((colour) =>
@@ -109,7 +109,7 @@ export function texts(project: Project): Lesson<'classification'> {
   const samples = THINGS.flatMap((thing, t) =>
     (['good', 'bad'] as const).flatMap((label) =>
       WORDS[label].map((word, w) => ({
-        // Of different lengths.
+        // Texts of different lengths.
         text:
           (w + t) % 3 === 0 ? `${thing} was ${word}; and we left it; and the film was late` : `${thing} was ${word}`,
         label,

@@ -32,7 +32,7 @@ afterEach(() => {
   for (const client of clients.splice(0)) client.terminate();
 });
 
-/** A client and a server in this thread, with a channel of structured clones between them. */
+/** A client and a server in this thread, connected by a channel of structured clones. */
 function connected(folder?: string): { client: RemoteClient; events: RemoteEvent[] } {
   const { port1, port2 } = new MessageChannel();
   serve(emitterPort(port1), nodePlatform({ folder }));
@@ -43,7 +43,7 @@ function connected(folder?: string): { client: RemoteClient; events: RemoteEvent
   return { client, events };
 }
 
-test('a training at the end of a channel gives the bytes of `thaw train`', async () => {
+test('a training over a channel gives the bytes of `thaw train`', async () => {
   const { client, events } = connected();
   const training = await client.open(request);
   const { opened } = training;
@@ -70,15 +70,15 @@ test('a training at the end of a channel gives the bytes of `thaw train`', async
   ]);
 });
 
-test('what the frozen layers make of images is kept as the settings say', async () => {
-  /** How often it is asked for images in a training. */
+test('the settings control how many features of the frozen layers are cached', async () => {
+  /** The number of image requests during a training. */
   async function readings(own: OpenRequest['settings']): Promise<number> {
     let count = 0;
     const platform = nodePlatform();
     const { port1, port2 } = new MessageChannel();
     serve(emitterPort(port1), {
       ...platform,
-      // Decoded images are not kept either.
+      // Decoded images are not cached either.
       cacheMemory: 0,
       reader: (images) => {
         const counting = new Map(images);
@@ -106,7 +106,7 @@ test('what the frozen layers make of images is kept as the settings say', async 
   await expect(readings({ ...head, cache: 'disk' })).rejects.toThrow('cache: disk is for the command line');
 });
 
-test('sessions are given back, stage after stage, in the end all of them', async () => {
+test('each stage releases its sessions, and in the end none is left', async () => {
   let held = 0;
   let most = 0;
   const platform = nodePlatform();
@@ -164,7 +164,7 @@ test('predicts during the training, which can be paused and stopped', async () =
   expect(Object.values(probabilities).reduce((all, p) => all + p)).toBeCloseTo(1, 5);
   expect(top[0]).toEqual({ label, probability });
   expect(top).toHaveLength(2);
-  // Messages that were under way when it paused have come by now.
+  // All messages sent before the pause have arrived by now.
   const before = events.length;
   await new Promise((resolve) => setTimeout(resolve, 200));
   expect(events.length).toBe(before);
@@ -200,7 +200,7 @@ test('a kept project continues where it stopped, to the same bytes', async () =>
   expect(await second.client.projects()).toEqual([]);
 });
 
-test('what is wrong comes back as an error with its code and what to do', async () => {
+test('an error arrives with its code and a fix', async () => {
   const { client } = connected();
   await expect(client.open({ ...request, samples: request.samples.slice(0, 3) })).rejects.toMatchObject({
     code: 'bad-data',
@@ -223,7 +223,7 @@ test('what is wrong comes back as an error with its code and what to do', async 
   await expect(next.train()).rejects.toMatchObject({ code: 'bad-config', message: 'this training is closed' });
 });
 
-test('batches that need more memory than there is go through in parts, and in a kept project stay so', async () => {
+test('batches that need more memory than available are divided, and stay divided in a kept project', async () => {
   const folder = join(project.folder, 'divided');
   const open = connected(folder).client;
   const unbounded = await open.open(request);
@@ -241,7 +241,7 @@ test('batches that need more memory than there is go through in parts, and in a 
   expect(again.opened.stepsPerEpoch).toBe(4 * parts);
 });
 
-test('a project takes what its model recommends, and does so again when it is reopened', async () => {
+test('a project uses the recommendations of its model, also when it is reopened', async () => {
   const folder = join(project.folder, 'recommended');
   const open = connected(folder).client;
   const config = { thaw: { training: { augment: 'drawings', lr: 0.01 } } };
@@ -278,7 +278,7 @@ test('a finished model continues with its own head and classes', async () => {
   expect(training.opened.classes).toEqual(classes);
   await training.train();
   const { files } = await training.finish();
-  // The samples lack a class of the model.
+  // The samples lack one class of the model.
   const samples = request.samples.filter(({ label }) => label !== 'green');
   const kept = { ...short, keepHead: true };
   const again = await client.open({ model: files, samples, settings: kept });
@@ -293,7 +293,7 @@ test('a finished model continues with its own head and classes', async () => {
   ).rejects.toMatchObject({ code: 'bad-data' });
 });
 
-test.each(['labels', 'targets'] as const)('classes and setting %s are not both taken', async (name) => {
+test.each(['labels', 'targets'] as const)('classes together with setting %s are refused', async (name) => {
   const { client } = connected();
   const classes = ['red', 'green', 'blue'];
   await expect(client.open({ ...request, classes, settings: { ...settings, [name]: classes } })).rejects.toMatchObject({
@@ -302,7 +302,7 @@ test.each(['labels', 'targets'] as const)('classes and setting %s are not both t
   });
 });
 
-test('a model is finished but not measured if no validation sample can be read any more', async () => {
+test('a model is finished but not measured if validation samples can no longer be read', async () => {
   const { client, events } = connected();
   const own = await makeProject();
   try {
@@ -326,7 +326,7 @@ test('a model is finished but not measured if no validation sample can be read a
   }
 });
 
-test('a lone model takes its own preprocessing, and an assumed one is reported', async () => {
+test('a model without its folder uses its own preprocessing, and reports an assumed one', async () => {
   const run = join(project.folder, 'own preprocessing');
   await train({ model: project.model, data: project.data, out: run, settings: { ...settings } });
   const { file } = await exportRun({ run });
@@ -341,7 +341,7 @@ test('a lone model takes its own preprocessing, and an assumed one is reported',
   expect(assumed.notices).toEqual([expect.stringContaining("ImageNet's preprocessing is assumed")]);
 });
 
-test('a project is open in one session at a time', async () => {
+test('only one session at a time can open a project', async () => {
   const folder = join(project.folder, 'one at a time');
   const store = folderStore(folder);
   const platform = { ...nodePlatform({ folder }), store: exclusive(store) };
@@ -362,7 +362,7 @@ test('a project is open in one session at a time', async () => {
   await second.reopen('mine');
 });
 
-test('two processes do not open one project', async () => {
+test('two processes cannot open one project', async () => {
   const folder = join(project.folder, 'two processes');
   const lock = join(folder, '%locks', 'mine');
   mkdirSync(lock, { recursive: true });
@@ -376,7 +376,7 @@ test('two processes do not open one project', async () => {
   expect(await client.projects()).toEqual([]);
 });
 
-test.each(['model.onnx', 'last.safetensors'])('storage that is full (%s) does not end the training', async (file) => {
+test.each(['model.onnx', 'last.safetensors'])('full storage (%s) does not end the training', async (file) => {
   const { port1, port2 } = new MessageChannel();
   const platform = nodePlatform({ folder: join(project.folder, `full ${file}`) });
   const store: ProjectStore = {
@@ -401,7 +401,7 @@ test.each(['model.onnx', 'last.safetensors'])('storage that is full (%s) does no
   expect(modelOf((await training.finish()).files).length).toBeGreaterThan(0);
 });
 
-/** A store whose locks hold within a process too, as a browser's do. */
+/** A store whose locks also apply within a process, as in a browser. */
 function exclusive(store: ProjectStore): ProjectStore {
   const taken = new Set<string>();
   return {

@@ -1,4 +1,4 @@
-/** Projects of `test/node/commands/project.ts` as they are requested at the other end of a channel. */
+/** Projects of `test/node/commands/project.ts`, as requests over a channel. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openDataset } from '../../src/data/node/index.ts';
@@ -16,7 +16,7 @@ export const settings: TrainingSettings = {
   ],
 };
 
-/** Its images are paths. */
+/** A request whose images are paths. */
 export async function requestOf(project: Project): Promise<OpenRequest<'classification'>> {
   return { ...modelIn(project), samples: await samplesOf(project), settings };
 }

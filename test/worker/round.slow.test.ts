@@ -1,4 +1,4 @@
-// Rounds of a federation at the other end of a channel, and a node whose answers they are.
+// Rounds of a federation over a channel, and a node that answers with them.
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { runNode } from '../../src/federated/flower/index.ts';
 import { readRoundState, writeRoundState } from '../../src/federated/index.ts';
@@ -34,14 +34,14 @@ const CPU = { ...SETTINGS, device: 'cpu' } as const;
 const native = (more: object = {}) =>
   round({ model: project.model, data: project.data, state, settings: CPU, ...more });
 
-test('gives the bits of a round from files', async () => {
+test('a round over a channel gives the bits of a round from files', async () => {
   const expected = await native();
   expect(await client.round({ ...own, state, settings: CPU })).toEqual(expected);
   const measured = await client.round({ ...own, state: expected.state!, settings: CPU, evaluateOnly: true });
   expect(measured).toEqual(await native({ state: expected.state!, evaluateOnly: true }));
 });
 
-test('a machine may lack classes, and is refused with others and with another model', async () => {
+test('a machine may lack classes, but is refused with unknown classes or another model', async () => {
   const samples = own.samples.filter(({ label }) => label === 'green');
   const outcome = await client.round({ ...own, samples, state, settings: CPU });
   expect(outcome.examples).toBe(8);
@@ -57,7 +57,7 @@ test('a machine may lack classes, and is refused with others and with another mo
   await expect(client.round({ ...wrong, task: 'embedding' })).rejects.toThrow('made with task classification');
 });
 
-test('a node answers by it', async () => {
+test('a node answers with a round over a channel', async () => {
   const superlink = new FakeSuperLink();
   const stop = new AbortController();
   const answer = answersBy(client, { ...own, settings: { device: 'cpu' } });
@@ -68,7 +68,7 @@ test('a node answers by it', async () => {
   await vi.waitFor(() => expect(superlink.replies).toHaveLength(2), { timeout: 60_000 });
   stop.abort();
   await running;
-  // Its state has an epoch behind it: the order of images is that of the second.
+  // Its state is one epoch old, so the images have the order of the second epoch.
   const before = writeRoundState({ ...readRoundState(state), epoch: 1 });
   const expected = await native({ state: before, measure: true });
   const [trained, measured] = superlink.replies.map(({ content }) => content!);
@@ -84,7 +84,7 @@ test('a node answers by it', async () => {
   expect(metricsOf(measured)?.get('num-examples')).toBe(12n);
 });
 
-test('a round that is stopped is abandoned, and the next is trained', async () => {
+test('a stopped round is abandoned, and the next one trains', async () => {
   const long = { ...CPU, epochs: 1000, patience: 1000 };
   const stepped = new Promise<void>((resolve) => {
     const end = client.listen(({ type }) => {

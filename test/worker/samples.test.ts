@@ -1,4 +1,4 @@
-// Samples of requests as data sets, and how errors name a sample that is wrong.
+// Samples of requests as data sets, and errors that name an invalid sample.
 import { describe, expect, test } from 'vitest';
 import type { Preprocessing } from '../../src/data/index.ts';
 import type { TextFormat } from '../../src/data/text/index.ts';
@@ -25,7 +25,7 @@ function read(task: TaskName, samples: readonly object[], { format = IMAGES, cla
 const labelled = (...labels: readonly string[]) => labels.map((label) => ({ image, label }));
 
 describe('classes', () => {
-  test('are the sorted names, and a part of each is held out', () => {
+  test('are the sorted names, and a part of each class is held out', () => {
     const { classes, train, val, test: tested } = read('classification', labelled('é', 'b', 'e\u0301', 'B', 'b', 'B'));
     expect(classes).toEqual(['B', 'b', 'é']);
     expect([train.length, val.length, tested.length]).toEqual([3, 3, 0]);
@@ -33,7 +33,7 @@ describe('classes', () => {
     expect(val.map(({ label }) => label).sort()).toEqual([0, 1, 2]);
   });
 
-  test('have the order that is given, and splits stay', () => {
+  test('keep the given order and the given splits', () => {
     const samples = labelled('a', 'b', 'a', 'b').map((one, i) => ({
       ...one,
       split: ['train', undefined, 'val', 'test'][i],
@@ -50,18 +50,18 @@ describe('classes', () => {
     });
   });
 
-  test('that a model or a federation knows may lack samples', () => {
+  test('of a model or a federation may have no samples', () => {
     const { classes, train, val } = read('classification', labelled('b', 'b'), { classes: ['a', 'b', 'c'] });
     expect([classes.length, train.length, val.length]).toEqual([3, 1, 1]);
   });
 
-  test('of an embedding may be in the validation set alone', () => {
+  test('of an embedding may appear in the validation set alone', () => {
     const samples = [...labelled('a', 'a', 'b', 'b'), { image, label: 'new', split: 'val' }];
     expect(read('embedding', samples).classes).toEqual(['a', 'b', 'new']);
     expect(() => read('classification', samples)).toThrow('class "new" is in val but not in train');
   });
 
-  test('of texts', () => {
+  test('work for texts', () => {
     const samples = ['fine', 'poor'].flatMap((text) => [text, text].map((one) => ({ text: one, label: text })));
     expect(read('classification', samples, { format: TEXTS }).train[0]).toMatchObject({ text: 'fine', label: 0 });
   });
@@ -82,7 +82,7 @@ test('several labels become rows of 0 and 1', () => {
   ]);
 });
 
-test('numbers are in the order of their names, and targets choose among them', () => {
+test('numbers are in the order of their names, and targets select among them', () => {
   const samples = [1, 2].map((n) => ({ image, values: { b: n, a: -n }, split: n === 1 ? 'train' : 'val' }));
   expect(read('regression', samples)).toMatchObject({ classes: ['a', 'b'], train: [{ targets: [-1, 1] }] });
   expect(read('regression', samples, { labels: ['b', 'a'] }).train[0].targets).toEqual([1, -1]);
@@ -240,6 +240,6 @@ test.each<[string, TaskName, readonly object[], string, string, Options?]>([
     'There are a',
     { labels: ['a'] },
   ],
-] as const)('%s: an error that says what to do', (_, task, samples, message, hint, options) => {
+] as const)('%s: an error with a fix', (_, task, samples, message, hint, options) => {
   expect(() => read(task, samples, options)).toThrow(expect.objectContaining({ code: 'bad-data', message, hint }));
 });

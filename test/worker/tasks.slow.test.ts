@@ -1,4 +1,4 @@
-// Every task, and texts, in a worker thread: the bits of Node's own trainings.
+// Every task, and texts, in a worker thread. The bits match those of Node's own trainings.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -24,14 +24,14 @@ afterAll(() => {
   project?.remove();
 });
 
-/** The rows of the epochs, without the time that they took. */
+/** The rows of the epochs, without times. */
 const rowsOf = (events: readonly (JobEvent | RemoteEvent)[]) =>
   events.flatMap((event) => (event.type === 'epoch' ? [{ ...event, seconds: 0 }] : []));
 
 const inputsOf = ({ samples }: Lesson) =>
   samples.filter(({ split }) => split === 'val').map(({ image, text }) => (image ?? text)!);
 
-/** The same training in Node and in the thread. */
+/** Runs the same training in Node and in the thread. */
 async function trainBoth<T extends TaskName>({ task, folder, data, model, samples, settings }: Lesson<T>) {
   const here: JobEvent[] = [];
   const run = join(project.folder, `run ${data.split('/').at(-1)}`);
@@ -57,7 +57,7 @@ interface Both<T extends TaskName> {
   readonly there: readonly RemoteEvent[];
 }
 
-/** What all tasks have in common. */
+/** The checks that all tasks share. */
 function expectSame<T extends TaskName>({ run, result, here, finished, report, there }: Both<T>) {
   expect(rowsOf(there)).toEqual(rowsOf(here));
   expect(rowsOf(there)).toHaveLength(4);
@@ -103,7 +103,7 @@ function sectionsOf(report: string): Record<string, string> {
   );
 }
 
-test('several labels: thresholds are chosen, and mistakes named', async () => {
+test('several labels: thresholds are chosen, and mistakes are named', async () => {
   const lesson = severalLabels(project);
   const both = await trainBoth(lesson);
   expectSame(both);
@@ -127,7 +127,7 @@ test('several labels: thresholds are chosen, and mistakes named', async () => {
   await own.dispose();
 });
 
-test('numbers, in their units', async () => {
+test('numbers have their units', async () => {
   const lesson = numbers(project);
   const both = await trainBoth(lesson);
   expectSame(both);
@@ -142,7 +142,7 @@ test('numbers, in their units', async () => {
   await own.dispose();
 });
 
-test('vectors', async () => {
+test('vectors match', async () => {
   const lesson = vectors(project);
   const both = await trainBoth(lesson);
   expectSame(both);
@@ -154,7 +154,7 @@ test('vectors', async () => {
   expect(Math.hypot(...embedding)).toBeCloseTo(1, 5);
 });
 
-test('texts', async () => {
+test('texts match', async () => {
   const lesson = texts(project);
   const both = await trainBoth(lesson);
   expectSame(both);
@@ -217,7 +217,7 @@ describe.each(Object.entries(LESSONS))('%s', (name, lessonOf) => {
     await expect(loaded(first)).rejects.toMatchObject({ code: 'bad-config', message: 'the model is no longer loaded' });
   });
 
-  test('a round of a federation gives the bits of one from files', async () => {
+  test('a round of a federation gives the bits of a round from files', async () => {
     const { folder, data, task, model, samples, settings } = lessonOf(project) as Lesson;
     const { device, stages: _, targets, ...shared } = settings;
     const own = { ...shared, trainable: 'head', epochs: 1, schedule: 'constant' } as const;

@@ -33,7 +33,7 @@ async function trained(client: RemoteClient) {
   return modelOf((await training.finish()).files);
 }
 
-test('a worker thread trains to the bytes of this one', async () => {
+test('a worker thread trains to the bytes of this thread', async () => {
   const inThread = await trained(started());
   const { port1, port2 } = new MessageChannel();
   serve(emitterPort(port1), nodePlatform());
@@ -43,7 +43,10 @@ test('a worker thread trains to the bytes of this one', async () => {
   expect(inThread.equals(here)).toBe(true);
 });
 
-/** A thread that answers nothing, without ONNX Runtime: one that is ended in the middle of a run can take the process with it. */
+/**
+ * A thread that never answers. It does not load ONNX Runtime, because ending a thread during a run can crash the
+ * process.
+ */
 const silentThread = (does: string) =>
   new Worker(
     new URL(
@@ -51,7 +54,7 @@ const silentThread = (does: string) =>
     ),
   );
 
-test('a thread that fails rejects what waits and what is asked later, and says why', async () => {
+test('a thread that fails rejects pending and later requests, with the reason', async () => {
   const client = started(silentThread(`setTimeout(() => { throw new Error('out of luck'); }, 100);`));
   const ended = {
     name: 'ThawError',
@@ -63,7 +66,7 @@ test('a thread that fails rejects what waits and what is asked later, and says w
   await expect(client.projects()).rejects.toMatchObject(ended);
 });
 
-test('a thread that exits rejects what waits', async () => {
+test('a thread that exits rejects pending requests', async () => {
   const client = started(silentThread('setTimeout(() => process.exit(3), 100);'));
   await expect(client.open(request)).rejects.toMatchObject({
     code: 'ended',
@@ -71,7 +74,7 @@ test('a thread that exits rejects what waits', async () => {
   });
 });
 
-test('a thread that cannot start rejects what is asked of it', async () => {
+test('a thread that cannot start rejects requests', async () => {
   const client = started(new Worker(new URL('nowhere.js', import.meta.url)));
   await expect(client.projects()).rejects.toMatchObject({ code: 'ended', message: expect.stringContaining('nowhere') });
 });

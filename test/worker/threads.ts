@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 
-/** A worker thread of the sources. */
+/** A worker thread that runs the TypeScript sources. */
 export function threadOfSources(): Worker {
   const typescript = import.meta.resolve('tsx/esm/api');
   const script = new URL('../../src/worker/node/thread.ts', import.meta.url);

@@ -1,10 +1,10 @@
-// Whose turn it is to use the runtime.
+// The order in which tasks use the runtime.
 import { expect, test } from 'vitest';
 import { Turns } from '../../src/worker/turns.ts';
 
 const soon = () => new Promise((resolve) => setTimeout(resolve, 1));
 
-/** A task that writes down its beginning and its end. */
+/** A task that records its start and its end. */
 const noting = (notes: string[], name: string) => async () => {
   notes.push(`${name} begins`);
   await soon();
@@ -12,7 +12,7 @@ const noting = (notes: string[], name: string) => async () => {
   return name;
 };
 
-test('tasks run one at a time, also after one that failed', async () => {
+test('tasks run one at a time, even after one that failed', async () => {
   const turns = new Turns();
   const notes: string[] = [];
   const failing = turns.run(async () => {
@@ -45,7 +45,7 @@ test('during a job, tasks run between its steps or after it, and a second job is
   expect(order).toEqual(['step 1', 'a', 'step 2', 'last step', 'b']);
 });
 
-test('a job that is paused lets others run, and continues', async () => {
+test('a paused job lets other tasks run, and continues', async () => {
   const turns = new Turns();
   const notes: string[] = [];
   expect([turns.pause(), turns.pause()]).toEqual([true, false]);
@@ -62,7 +62,7 @@ test('a job that is paused lets others run, and continues', async () => {
   expect(notes.at(-1)).toBe('continued');
 });
 
-test('a job that fails leaves the turns in order', async () => {
+test('a failed job does not block later tasks', async () => {
   const turns = new Turns();
   const job = turns.during(async () => {
     await soon();

@@ -1,4 +1,4 @@
-// The types of a training follow from its task.
+// The types of a training depend on its task.
 import { expectTypeOf, test } from 'vitest';
 import type { LoadedModel } from '../../src/session/index.ts';
 import type { Prediction, TaskEvaluation } from '../../src/tasks/index.ts';
@@ -50,7 +50,7 @@ test('results have the types of the task, and classification is the default', ()
   expectTypeOf(calls).toBeFunction();
 });
 
-test('a result of any task is discriminated by its task', () => {
+test('the task of a result discriminates its type', () => {
   const evaluated = (result: Finished) => {
     if (result.task === 'multi-label' && result.status === 'finished')
       expectTypeOf(result.mistakes[0].labels).toEqualTypeOf<readonly string[]>();

@@ -1,4 +1,7 @@
-/** The main process of the program that tests run in Electron itself: `electron FOLDER IMAGES MODEL SETTINGS`. Its last line is the result. */
+/**
+ * The main process of the test program for Electron itself: `electron FOLDER IMAGES MODEL SETTINGS`. Its last line is
+ * the result.
+ */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { app, BrowserWindow, dialog, protocol } from 'electron';
@@ -10,7 +13,7 @@ protocol.registerSchemesAsPrivileged([{ scheme: 'app', privileges: { standard: t
 const picks = [[images], [model]];
 dialog.showOpenDialog = async () => ({ canceled: false, filePaths: picks.shift()! });
 
-// Not awaited: Electron is ready once this module is done.
+// Not awaited, because Electron becomes ready after this module.
 app.whenReady().then(checkPage);
 
 async function checkPage(): Promise<void> {

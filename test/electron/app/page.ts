@@ -1,21 +1,23 @@
-/** The page that is tried in Electron itself, and before that with the stand-ins. `check` is called from outside. */
+/**
+ * The page for the test in Electron itself. A test with the stand-ins runs it first. The main process calls `check`.
+ */
 import { pickImages, pickModel, startProcess } from '../../../src/electron/client.ts';
 import type { OpenRequest } from '../../../src/worker/index.ts';
 
 /** The results, for the test to compare. */
 export interface Checked {
-  /** The types of what a page with Node would have. */
+  /** The types of globals that a page with access to Node would have. */
   readonly node: readonly string[];
-  /** Of the trained model, in hexadecimal. */
+  /** The hash of the trained model, in hexadecimal. */
   readonly sha256: string;
-  /** Codes of the errors: for a path that was not picked, after the process was killed. */
+  /** Error codes: for a path that was not picked, and after the process was killed. */
   readonly refused: string;
   readonly ended: string;
 }
 
 declare global {
   var check: (settings: OpenRequest['settings']) => Promise<Checked>;
-  /** Set when it is time to kill the utility process. */
+  /** Set when the test may kill the utility process. */
   var trainingOn: boolean | undefined;
 }
 
@@ -28,7 +30,7 @@ const codeOf = (asked: Promise<unknown>): Promise<string> =>
 globalThis.check = async (settings) => {
   const client = startProcess();
   const images = await pickImages({ folders: true });
-  // As `openDataset` lists them.
+  // In the order of `openDataset`.
   const samplesOf = (split: 'train' | 'val') =>
     images
       .filter(({ path }) => /[\\/]val[\\/]/.test(path) === (split === 'val'))

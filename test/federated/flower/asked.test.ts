@@ -1,4 +1,4 @@
-// Requests of a foreign run to a node.
+// Requests from another run to a node.
 import { describe, expect, test } from 'vitest';
 import { type Content, type RecordValue, readAskedRound } from '../../../src/federated/flower/index.ts';
 import { readRoundState } from '../../../src/federated/index.ts';
