@@ -1,7 +1,7 @@
 /**
  * Replaces the parts of Electron that `src/electron` uses, if its binary is missing. This thread is both the main
- * process and the page, message ports are Node's, and the utility process is a Node process. It replaces `import … from
- * 'electron'`.
+ * process and the page, message ports are Node's, and the utility process is a Node process. Tests import this module
+ * instead of `electron`.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { EventEmitter } from 'node:events';

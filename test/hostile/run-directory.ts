@@ -215,7 +215,7 @@ export async function attempt(content: Uint8Array, folder: string): Promise<stri
     readdirSync(outside).join() === 'secret' && readFileSync(join(outside, 'secret'), 'utf8') === SECRET;
   try {
     for (const change of changes) put(path, change);
-    // A damaged file may contain a relative path.
+    // A damaged file may contain paths relative to this folder.
     process.chdir(place);
     const outcome = run(path, project);
     await outcome.catch(() => undefined);

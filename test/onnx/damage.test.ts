@@ -52,7 +52,7 @@ test('any wrong byte gives a model or an error', () => {
   expect(counts.error).toBeGreaterThan(bytes.length / 4);
 });
 
-describe('a file that is not a model is refused:', () => {
+describe('the reader refuses', () => {
   const random = new Random(2);
   test.each<[string, Uint8Array, RegExp]>([
     ['nothing', new Uint8Array(), /empty/],

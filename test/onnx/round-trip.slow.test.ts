@@ -38,7 +38,7 @@ async function expectSameOutputs(bytes: Uint8Array, feeds: Record<string, Tensor
   }
 }
 
-describe('bytes that belong to the reader alone', () => {
+describe('the bytes of a model', () => {
   const types = ['float32', 'int64', 'float64', 'float16', 'uint8'] as const;
   // Names of many lengths move tensors of many lengths to every alignment.
   const initializers = Object.fromEntries(
@@ -61,12 +61,12 @@ describe('bytes that belong to the reader alone', () => {
     unknown: [Uint8Array.of(0x9a, 0x06, 3, 1, 2, 3)],
   };
 
-  test('are shared with the tensors that are aligned', () => {
+  test('are reused for aligned tensors if the reader may consume them', () => {
     const bytes = writeModel(model).slice();
     const read = readModel(bytes, undefined, { consume: true });
     expect(writeModel(read)).toEqual(writeModel(model));
     const views = [...read.graph.initializers.values()].map(({ data }) => data as Float32Array);
-    // A field has two to four bytes before its contents, which is not always enough.
+    // A field has two to four bytes before its contents, which may not suffice to align them.
     const copied = views.filter(({ buffer }) => buffer !== bytes.buffer);
     const mayLack = ({ byteLength, BYTES_PER_ELEMENT: size }: Float32Array) =>
       size === 8 || (size === 4 && byteLength < 128);

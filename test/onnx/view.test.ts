@@ -58,7 +58,7 @@ describe('a view of a graph', () => {
     ['b', undefined],
     ['c', undefined],
     ['w', undefined],
-  ])('tells whether a single node reads the result of a standard node that reads %s', (name, node) =>
+  ])('finds the standard node that computes %s if a single node reads its result', (name, node) =>
     expect(view.inner(name)).toBe(node),
   );
 

@@ -4,7 +4,7 @@ import { readSettings, type TrainSettingsInput, withEpochs } from '../../src/ses
 test.each<[TrainSettingsInput, samples: number, classes: number, epochs: number | undefined]>([
   [{ preset: 'gradual' }, 10_000, 10, 10],
   [{ preset: 'gradual' }, 244, 2, 10],
-  // With 30 images per class, ten epochs show an image 300 times per class. One image less adds an epoch.
+  // With 30 images per class, ten epochs show 300 images per class. One image less adds an epoch.
   [{ preset: 'gradual' }, 300, 10, 10],
   [{ preset: 'gradual' }, 299, 10, 11],
   [{ preset: 'gradual' }, 360, 18, 15],

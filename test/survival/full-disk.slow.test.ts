@@ -70,7 +70,7 @@ function cases(code: string): number[] {
 }
 
 test.each(Object.keys(FAULTS))(
-  `%s causes one error line and loses no saved data (seed ${seed})`,
+  `%s causes at most one error line and loses no saved data (seed ${seed})`,
   async (code) => {
     const { refused, lasts, said } = FAULTS[code];
     for (const from of cases(code)) {

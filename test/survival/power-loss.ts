@@ -85,7 +85,7 @@ export class Journal {
   private place(path: string): [within: Folder, name: string] {
     const parts = relative(this.folder, path).split(sep);
     let folder = this.root;
-    // If a folder is missing, only an invisible one changes: `rm` of a missing file.
+    // If a folder is missing (`rm` of a missing file), the change goes to a temporary folder that nobody reads.
     for (const part of parts.slice(0, -1)) folder = (folder.names.get(part) as Folder | undefined) ?? new Folder();
     return [folder, parts.at(-1)!];
   }

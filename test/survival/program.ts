@@ -9,8 +9,8 @@ import { bundleNode } from '../../scripts/build/bundle-node.js';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
- * Builds `thaw` in a place where it finds the embedded model. @param name the name of its folder; concurrent builds
- * need different ones
+ * Builds `thaw` in a place that contains the embedded model.
+ * @param name the name of its folder; concurrent builds need different ones
  */
 export async function buildThaw(name: string): Promise<string> {
   const outdir = join(ROOT, '.cache', `thaw-${name}`);

@@ -73,7 +73,7 @@ describe('a training with a moving average of its weights', () => {
       }
       for (const [name, value] of plain.states[i]) expect(numbers(state.get(name)), name).toEqual(numbers(value));
     }
-    // A parameter that is frozen again keeps its value.
+    // A parameter that is frozen again keeps its value and has no average.
     expect([...states[12].keys()].filter((name) => name.endsWith('.average')).sort()).toEqual([
       'conv1.bias.average',
       'conv1.weight.average',

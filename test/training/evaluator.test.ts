@@ -48,7 +48,7 @@ describe('an evaluator of a checkpoint', () => {
     ['of averaged weights', { stages, ema: 0.7, accumulate: 2 }, {}],
     ['with statistics that train', { stages, batchNorm: 'training', dropout: 0.3 }, { batchNorm: true }],
     ['of a loss that training changes', { stages, loss: { name: 'cross-entropy', labelSmoothing: 0.2 }, l2: 0.1 }, {}],
-  ])('with %s has the losses of the training, to the bit, without its graphs', async (_, config, network) => {
+  ])('%s has the losses of the training, to the bit, without its graphs', async (_, config, network) => {
     const trainer = await trainerOf(config, {}, network);
     for await (const event of trainer.run()) {
       if (event.type !== 'epoch') continue;

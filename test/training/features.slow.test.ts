@@ -192,7 +192,7 @@ describe('an image is decoded once', () => {
     expect(from.val.drawn.length).toBe(VAL);
   });
 
-  it('for several trainers with the same cache if it is a validation image, unless content or weights differ', async () => {
+  it('as a validation image, also across trainers with the same cache, until content or weights change', async () => {
     const features = new FeatureCache();
     const first = images();
     await finish(await trainerOf(first, features));

@@ -140,7 +140,7 @@ async function run(graph: Model['graph'], feeds: Record<string, Tensor>) {
 test.each([
   ['what costs next to nothing', recomputedFreely],
   ['what costs little', recomputed],
-] as const)('slices a weight again in the backward pass, with %s', async (_, choose) => {
+] as const)('the backward pass splits a weight again if it recomputes %s', async (_, choose) => {
   const split = (b: GraphBuilder) => {
     const [x, w] = [b.input('x', 'float32', ['N', 3, 4]), b.input('w', 'float32', [4, 8])];
     const half = { type: w.type, shape: [4, 4] };

@@ -10,7 +10,9 @@ const branch = (nodes: readonly NodeLine[], output: string, initializers: Record
 };
 const bool = (value: number): Tensor => tensor('bool', [], () => value);
 
-/** Two branches with the same inner names. In one, a nested branch reads such a name; the other only passes x on. */
+/**
+ * Two branches that use the same names inside, and one that only passes x on. A nested branch reads one of the names.
+ */
 const model = smallModel({
   opset: 18,
   inputs: { x: ['N', 3] },

@@ -236,7 +236,7 @@ describe('operators between convolutions stay in blocks', () => {
     expect(b.nodes.map(({ op }) => op)).not.toContain('Transpose');
   });
 
-  test('a value that is not a float arrives in the standard layout', async () => {
+  test('a value that is not a float returns to the standard layout', async () => {
     await agree(inputs, (b, v) => {
       const positive = b.greater(b.conv(v.x, v.w, undefined, {}), 0);
       return [b.cast(b.reshape(positive, ['N', 48 * 72]), 'float32')];

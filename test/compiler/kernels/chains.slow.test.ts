@@ -77,7 +77,7 @@ describe('elementwise nodes over large maps are computed sample by sample', () =
       },
       ['Scan', 'Scan', 'ReduceSum'],
     ],
-  ])('for %s, with the same bits', async (_, emit, operators) => {
+  ])('%s, with the same bits', async (_, emit, operators) => {
     expect(written(emit, true).operators).toEqual(operators);
     const [expected, found] = [await results(emit, false), await results(emit, true)];
     for (const [i, { dims, data }] of found.entries()) {

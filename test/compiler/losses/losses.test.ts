@@ -23,7 +23,7 @@ const { cases }: { cases: Case[] } = JSON.parse(
   readFileSync(new URL('../../fixtures/losses.json', import.meta.url), 'utf8'),
 );
 
-/** Our options under PyTorch's names. */
+/** Converts PyTorch's options to ours. */
 const optionsOf = ({ loss, options, mask }: Case): LossOptions => ({
   axis: options.axis as number | undefined,
   classWeights: (options.kind === 'softmax' ? options.alpha : options.weight) as number[] | undefined,

@@ -42,7 +42,7 @@ const row = ({ values }: Numbers): Tensor => ({
 });
 
 test.each(casesOf(...Object.keys(OPTIMIZERS)).map((given) => [given.name, given] as const))(
-  'matches the ONNX case %s',
+  'an update matches the ONNX case %s',
   async (_, { operator, attributes, inputs, outputs }) => {
     const { name, slots, options } = OPTIMIZERS[operator];
     // The rate, the step number, then for all parameters the values, the gradients, and each slot.

@@ -59,7 +59,7 @@ const planOf = (optimizer: OptimizerName, optimizerOptions: OptimizerOptions): T
   optimizerOptions,
 });
 
-/** Our options under PyTorch's names. */
+/** Converts PyTorch's options to ours. */
 function optionsOf(optimizer: OptimizerName, given: Readonly<Record<string, unknown>>): OptimizerOptions {
   const [beta1, beta2] = (given.betas ?? []) as number[];
   const [epsilon, epsilon2] = [given.eps ?? []].flat() as number[];

@@ -35,7 +35,7 @@ const past = [f32('batch', 2, 2, 3), f32('batch', 2, 2, 3)];
 /** Two of the four outputs: the result and the scores. */
 const scores = { outputs: [true, false, false, true] };
 
-/** Caches of cosines and sines for 2 pairs of features. The test accepts any numbers. */
+/** Caches of cosines and sines for 2 pairs of features. The numbers are arbitrary. */
 const angles = (...rows: Dimension[]) => [between(-1, 1, ...rows, 2), between(-0.9, 1.1, ...rows, 2)];
 const positions: Input = {
   ...keyCounts,
@@ -73,7 +73,7 @@ const rows: readonly Row[] = [
   ['Attention', {}, [...apart, omitted, omitted, omitted, keyCounts]],
   ['Attention', { is_causal: 1 }, [...apart, omitted, omitted, omitted, keyCounts]],
   ['Attention', { is_causal: 1 }, [...groupedApart, omitted, omitted, omitted, keyCounts]],
-  // The mask hides every key from the first query.
+  // These masks hide every key from the first query.
   ['Attention', {}, [...apart, bools([0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0], 3, 4)]],
   ['Attention', {}, [...apart, frozen(exactly([...Array(4).fill(-Infinity), 0, 1, 0, -1, 0, 0, -Infinity, 1], 3, 4))]],
   ['Attention', {}, [...apart, omitted, ...past], { outputs: 3 }],

@@ -1,7 +1,7 @@
 import { between, f32, fed, type Input, ints, omitted } from '../inputs.ts';
 import type { Row } from '../row.ts';
 
-/** Labels of 4 classes. The third label is outside the range. */
+/** Labels of 4 classes. The third label, −1, is not a class. */
 const targets = (...sizes: number[]): Input => ({
   ...fed(ints([])),
   shape: ['batch', ...sizes],
