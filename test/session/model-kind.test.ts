@@ -34,7 +34,7 @@ describe('the kind of a model', () => {
     ['DetrForObjectDetection', 'detector'],
     ['SegformerForSemanticSegmentation', 'segmenter'],
     ['DPTForDepthEstimation', 'depth model'],
-  ])('by config.json: %s', (architecture, name) => {
+  ])('comes from config.json: %s', (architecture, name) => {
     const model = giving({ logits: ['batch', null, null, null] });
     expect(modelKind(model, { architectures: [architecture] })).toMatchObject({
       name,
@@ -43,7 +43,7 @@ describe('the kind of a model', () => {
     });
   });
 
-  test('a text encoder', async () => {
+  test('is reported for a text encoder', async () => {
     const encoder = await readModelFile('test/fixtures/texts/bert/onnx/model.onnx');
     expect(modelKind(encoder, undefined)).toMatchObject({
       name: 'text encoder',
@@ -58,12 +58,12 @@ describe('the kind of a model', () => {
     ['maps of one pixel', giving({ logits: ['batch', 1000, 1, 1] })],
     ['scores and features', giving({ logits: ['batch', 10], last_hidden_state: ['batch', 17, 32] })],
     ['unknown sizes', giving({ y: ['batch', 5, null, null] })],
-  ])('a classifier has none: %s', (_, model, config) => {
+  ])('is absent for a classifier: %s', (_, model, config) => {
     expect(modelKind(model, config)).toBeUndefined();
   });
 });
 
-test('a segmenter whose file declares no sizes is named when they are known', async () => {
+test('a segmenter without declared sizes is named when the sizes become known', async () => {
   const model = smallModel({
     inputs: { images: ['batch', 3, 16, 16] },
     outputs: { out: ['batch', 'classes', 'height', 'width'] },

@@ -53,7 +53,7 @@ describe('a training with perfect validation', () => {
     expect(reason(course)).toBeUndefined();
   });
 
-  it('ignores the fall of a loss that is tiny already', () => {
+  it('ignores a falling loss that is already tiny', () => {
     const tiny = [1, 0.01, 0.003, 0.0025, 0.002, 0.0018, 0.0015, 0.0012, 0.001];
     expect(reason({ train: flat(1, 0.01, 0.0033), val: tiny })).toBe('perfect');
   });
@@ -64,12 +64,12 @@ describe('a training with perfect validation', () => {
     expect(reason(settled, { config: { stopWhenPerfect: false } })).toBeUndefined();
   });
 
-  it('is not called perfect after its last planned epoch', () => {
+  it('is not reported as perfect after its last planned epoch', () => {
     const progress = { ...progressOf(settled), stages: [stages[0], { train: 'last:3', epochs: 3 }] };
     expect(stopReason({ train: 'last:3', epochs: 3 }, rules, progress)).toBe('finished');
   });
 
-  it('reports what it leaves out', () => {
+  it('reports the planned epochs that it skips', () => {
     expect(learnedDecision(metric, progressOf(settled))).toEqual({
       decision: 'stop',
       stage: 2,

@@ -37,7 +37,7 @@ export interface Forward {
 export interface Comparison {
   readonly input: string;
   readonly precision: 'double' | 'single';
-  /** Largest difference between gradient and finite difference, relative to the largest of all gradients. */
+  /** Largest difference between gradient and finite difference, relative to the largest of both. */
   readonly error: number;
   readonly tolerance: number;
 }

@@ -29,7 +29,7 @@ function model(replaced: Readonly<Record<string, Tensor>> = {}, nodes: readonly 
 const spoiled = (type: 'float32' | 'float64', ...values: readonly number[]) =>
   tensor(type, [4, 4], (i) => values[i] ?? i);
 
-test('finite weights pass, and infinities of masks and bounds', () => {
+test('a model passes with finite weights, and with infinities in masks and bounds', () => {
   expect(() => checkWeights(model())).not.toThrow();
 });
 
