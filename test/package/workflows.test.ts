@@ -35,7 +35,7 @@ const jobs = files.flatMap((file) =>
 const steps = (job: Job, action: string) => job.steps.filter(({ uses }) => uses?.startsWith(`actions/${action}@`));
 
 test('every workflow is checked', () => {
-  expect(files.sort()).toEqual(['ci.yml', 'release.yml']);
+  expect(files.sort()).toEqual(['ci.yml', 'release.yml', 'site.yml']);
   expect(jobs.length).toBeGreaterThan(3);
 });
 
@@ -53,11 +53,12 @@ test('an action has one version everywhere', () => {
   expect(new Set(names).size).toBe(names.length);
 });
 
-test.each(jobs)('$name may read, and leaves no credentials behind', ({ job, permissions }) => {
+test.each(jobs)('$name may read, and leaves no credentials behind', ({ name, job, permissions }) => {
   expect(permissions).toBeDefined();
   const more = Object.entries(permissions!).filter(([name, value]) => !(name === 'contents' && value === 'read'));
   const mayPublish = steps(job, 'checkout').length === 0;
-  expect(more).toEqual(mayPublish ? [['id-token', 'write']] : []);
+  const publishing = name.startsWith('site.yml') ? ['pages', 'id-token'] : ['id-token'];
+  expect(more).toEqual(mayPublish ? publishing.map((permission) => [permission, 'write']) : []);
   for (const { with: options } of steps(job, 'checkout')) expect(options?.['persist-credentials']).toBe(false);
 });
 
@@ -97,6 +98,14 @@ describe('a release', () => {
     // A path without a dot is GitHub's for npm.
     expect(command).toMatch(/^npm publish \.\/package\/\*\.tgz (?=.*--provenance)(?=.*--ignore-scripts).*$/);
   });
+});
+
+test('the site is published from main, by a job that runs no code of the project', () => {
+  const { build, deploy } = workflow('site.yml').jobs as { build: Job; deploy: Job };
+  expect(build.steps.flatMap(({ run = [] }) => run)).toEqual(['npm ci', 'npm run docs:build']);
+  expect(steps(build, 'upload-pages-artifact')[0]!.with).toEqual({ path: '.cache/site' });
+  expect(deploy).toMatchObject({ needs: 'build', if: "github.event_name == 'push'" });
+  expect(deploy.steps.map(({ uses }) => uses?.split('@')[0])).toEqual(['actions/deploy-pages']);
 });
 
 test('Dependabot looks after npm and the actions', () => {
