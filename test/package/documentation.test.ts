@@ -4,16 +4,15 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { commandsReference, REFERENCE } from '../../scripts/build/commands-reference.ts';
+import { anchorOf } from '../../scripts/site/links.ts';
 import { changesSchema } from '../../src/data/augment/changes.ts';
 import { augmentationPolicies, readAugmentation } from '../../src/data/index.ts';
 import { readSettings, settingNames } from '../../src/session/index.ts';
 
 const documents = [
-  ...readdirSync('.').filter((file) => file.endsWith('.md')),
-  ...readdirSync('docs')
-    .filter((file) => file.endsWith('.md'))
-    .map((file) => join('docs', file)),
-];
+  ...readdirSync('.'),
+  ...readdirSync('docs', { recursive: true, encoding: 'utf8' }).map((file) => join('docs', file)),
+].filter((file) => file.endsWith('.md'));
 const text = (file: string) => readFileSync(file, 'utf8');
 
 const examples = documents.flatMap((file) =>
@@ -67,6 +66,38 @@ const links = documents.flatMap((file) =>
 );
 test.each(links)('$link in $file exists', ({ file, link }) => {
   expect(existsSync(join(dirname(file), link))).toBe(true);
+});
+
+/** Of a page on GitHub; those of the site are the same. */
+function anchorsOf(file: string): string[] {
+  const prose = text(file).replaceAll(/^```.*?^```/gms, '');
+  const headings = [...prose.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    anchorOf(heading!.replaceAll(/\[([^\]]*)\]\([^)]*\)|[*`]/g, '$1')),
+  );
+  return [...headings, ...[...prose.matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id!)];
+}
+
+const anchored = documents.flatMap((file) =>
+  [...text(file).matchAll(/\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)/g)].map(([, path, anchor]) => ({
+    file,
+    target: path ? join(dirname(file), path) : file,
+    anchor: anchor!,
+  })),
+);
+test.each(anchored)('$file links to #$anchor of $target, which exists', ({ target, anchor }) => {
+  expect(anchorsOf(target)).toContain(anchor);
+});
+
+const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
+  .filter((file) => /\.tsx?$/.test(file))
+  .map((file) => text(join('src', file)))
+  .join('\n');
+const messages = [...text('docs/troubleshooting.md').matchAll(/^### (.*`.*)$/gm)].flatMap(([, heading]) =>
+  [...heading!.matchAll(/`([^`]+)`/g)].map(([, message]) => message!),
+);
+test.each(messages)('the message %s is one of Thaw', (message) => {
+  const parts = message.split('…').map((part) => part.trim());
+  expect(parts.filter((part) => part !== '' && !sources.includes(part))).toEqual([]);
 });
 
 const named = documents.flatMap((file) =>
