@@ -18,7 +18,7 @@ import { drawImages } from './images.ts';
 
 const EMBEDDED = fileURLToPath(new URL('../../artifacts/default', import.meta.url));
 
-/** Of the other two ways. From scratch, more would make the demo longer; docs/defaults.md has the accuracy after 60. */
+/** Of the other two ways. From scratch, more would make the demo longer; docs/lab/2026-11-defaults.md has the accuracy after 60. */
 const epochs = { scratch: 30, headOnly: 45 };
 
 const unknown = process.argv.slice(2).find((argument) => argument !== '--no-open');

@@ -112,11 +112,11 @@ const PRESETS: Record<TrainingConfig['preset'], (config: TrainingConfig, reach: 
 
 /**
  * Factor on the learning rate in the later stages of a gradual plan, after the new head was trained at the whole rate. fastai's `fine_tune`
- * halves it too; docs/defaults.md compares other factors.
+ * halves it too; docs/lab/2026-11-defaults.md compares other factors.
  */
 const THAWED_RATE = 0.5;
 
-/** Factor on the rate of `lp-ft`, whose layers train all at once, relative to other presets; docs/defaults.md has the comparison. */
+/** Factor on the rate of `lp-ft`, whose layers train all at once, relative to other presets; docs/lab/2026-11-defaults.md has the comparison. */
 const TUNED_RATE = 0.3;
 
 /** fastai's `lr_mult`: the rate of the last layer group divided by that of the first. */

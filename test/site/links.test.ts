@@ -8,7 +8,9 @@ import { navigationOf } from '../../scripts/site/navigation.ts';
 test('the navigation has four kinds of pages, and each page of docs/ once', () => {
   const sections = navigationOf('docs');
   expect(sections.map(({ text }) => text)).toEqual(['Tutorials', 'How-to guides', 'Reference', 'Explanation']);
-  const pages = readdirSync('docs').filter((file) => file.endsWith('.md') && file !== 'README.md');
+  const pages = readdirSync('docs', { recursive: true, encoding: 'utf8' })
+    .map((file) => file.replaceAll('\\', '/'))
+    .filter((file) => file.endsWith('.md') && file !== 'README.md');
   const links = sections.flatMap(({ items }) => items.map(({ link }) => link));
   expect(links.sort()).toEqual(pages.map((file) => `/${file.replace('.md', '')}`).sort());
 });

@@ -15,7 +15,7 @@ import { LazySession } from '../lazy-session.ts';
 import type { FeatureSpace } from './cache.ts';
 import { RowFormat } from './rows.ts';
 
-/** With two cores, threads that don't spin save a third of the time of the frozen layers and of decoding (docs/performance.md). */
+/** With two cores, threads that don't spin save a third of the time of the frozen layers and of decoding (docs/lab/2026-11-performance.md). */
 export const NO_SPINNING: SessionOptions = { spinning: false };
 
 /** Chunk size, in samples. */
