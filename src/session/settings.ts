@@ -130,12 +130,15 @@ const parts = z.strictObject({
   labelSmoothing: share.optional(),
 });
 
+/** Of all settings, with the flags for parts of others. */
+export const settingsSchema = schema.extend(parts.shape);
+
 export type TrainSettings = z.output<typeof schema>;
 /** All settings of a training, as a `thaw.config` file has them; docs/configuration.md describes each. */
 export type TrainSettingsInput = z.input<typeof schema> & z.input<typeof parts>;
 
 /** Names of all settings, as in a config file. */
-export const settingNames: readonly string[] = [...Object.keys(schema.shape), ...Object.keys(parts.shape)];
+export const settingNames: readonly string[] = Object.keys(settingsSchema.shape);
 
 /**
  * Checks the settings of a training and fills in defaults.

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { commandsReference, REFERENCE } from '../../scripts/build/commands-reference.ts';
+import { CONFIGURATION, configurationReference } from '../../scripts/build/configuration-reference.ts';
 import { anchorOf } from '../../scripts/site/links.ts';
 import { changesSchema } from '../../src/data/augment/changes.ts';
 import { augmentationPolicies, readAugmentation } from '../../src/data/index.ts';
@@ -24,9 +25,13 @@ test.each(examples)('settings in $file are accepted: $yaml', ({ yaml }) => {
 });
 
 describe('docs/configuration.md', () => {
-  const rows = [...text('docs/configuration.md').matchAll(/^\| (`[a-zA-Z`, 0-9]+`) \| (.*?) \|/gm)].map(
+  const rows = [...text(CONFIGURATION).matchAll(/^\| (`\w+`(?:, `\w+`)*) \| [^|]* \| ([^|]*?) ?\| [^|]/gm)].map(
     ([, names, value]) => ({ names: [...names!.matchAll(/\w+/g)].map(([name]) => name), value: value! }),
   );
+
+  test('has the types and defaults of the schema (npm run docs)', () => {
+    expect(configurationReference(text(CONFIGURATION))).toBe(text(CONFIGURATION));
+  });
 
   test('has every setting and no other', () => {
     expect(rows.flatMap(({ names }) => names).sort()).toEqual([...settingNames].sort());
