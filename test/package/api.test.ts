@@ -1,5 +1,6 @@
 // The public API: names are added on purpose only, and the examples in its documentation are TypeScript that holds.
 import { readdirSync, readFileSync } from 'node:fs';
+import { transform } from 'esbuild';
 import { expect, test } from 'vitest';
 
 const API: Readonly<Record<string, { readonly file: string; readonly names: string }>> = {
@@ -75,4 +76,21 @@ test('the ten functions that people meet first have an example', () => {
     ' ',
   );
   expect(first.filter((name) => !examples.some((text) => new RegExp(`import \\{ ${name} \\}`).test(text)))).toEqual([]);
+});
+
+const samples = [
+  'README.md',
+  ...readdirSync('docs', { recursive: true, encoding: 'utf8' }).map((file) => `docs/${file}`),
+]
+  .filter((file) => file.endsWith('.md'))
+  .flatMap((file) =>
+    [...readFileSync(file, 'utf8').matchAll(/^```(?:js|ts)\n(.*?)^```/gms)].map(([, code]) => ({ file, code: code! })),
+  );
+test.each(samples)('a code sample of $file is TypeScript, and imports names of the API: $code', async ({ code }) => {
+  await transform(code, { loader: 'ts', format: 'esm' });
+  for (const [, names, entry] of code.matchAll(/import (?:type )?\{([^}]*)\} from '(thaw[\w/]*)'/g)) {
+    const exported = exportsOf(API[entry!]!.file);
+    const imported = names!.split(',').map((name) => name.trim());
+    expect(imported.filter((name) => !exported.includes(name))).toEqual([]);
+  }
 });

@@ -6,6 +6,8 @@ import { parse } from 'yaml';
 import { commandsReference, REFERENCE } from '../../scripts/build/commands-reference.ts';
 import { CONFIGURATION, configurationReference } from '../../scripts/build/configuration-reference.ts';
 import { anchorOf } from '../../scripts/site/links.ts';
+import { allFlags } from '../../src/cli/command.ts';
+import { COMMANDS } from '../../src/cli/commands/index.ts';
 import { changesSchema } from '../../src/data/augment/changes.ts';
 import { augmentationPolicies, readAugmentation } from '../../src/data/index.ts';
 import { readSettings, settingNames } from '../../src/session/index.ts';
@@ -110,4 +112,20 @@ const named = documents.flatMap((file) =>
 );
 test.each(named)('$file names $path, which exists', ({ path }) => {
   expect(existsSync(path)).toBe(true);
+});
+
+const commandLines = documents.flatMap((file) =>
+  [...text(file).matchAll(/^```sh\n(.*?)^```/gms)].flatMap(([, lines]) =>
+    lines!.split('\n').flatMap((line) => {
+      const [, name, rest] = /^(?:npx )?thaw ([a-z][\w-]*)(.*)$/.exec(line.replace(/ +# .*$/, '')) ?? [];
+      return name === undefined ? [] : [{ file, line, name, flags: rest!.match(/(?<= )--[a-z][\w-]*/g) ?? [] }];
+    }),
+  ),
+);
+test.each(commandLines)('$file: $line has the flags of its command', async ({ name, flags }) => {
+  const found = COMMANDS.find((command) => command.name === name);
+  expect(found).toBeDefined();
+  const { command } = await found!.load();
+  const known = Object.keys(allFlags(command)).flatMap((flag) => [`--${flag}`, `--no-${flag}`]);
+  expect(flags.filter((flag) => !known.includes(flag))).toEqual([]);
 });
