@@ -1,6 +1,8 @@
 /**
  * The session on a platform of your own: it runs in browsers and in Node alike, and knows no files, no terminal and no ONNX Runtime. The
  * platform gives it a `Runtime`, the data and a reader of images.
+ *
+ * @module thaw/core
  */
 export type {
   Batch,

@@ -1,9 +1,6 @@
 import { withoutSecrets } from './secrets.ts';
 
-/**
- * What went wrong, for a person: every error that the user can mend is a `ThawError`. Anything else that is thrown is a
- * bug of ours. The command line prints `message` and `hint` on one line and exits with 2; bugs exit with 1.
- */
+/** The kind of a `ThawError`, for programs. */
 export type ErrorCode =
   | 'bad-model'
   | 'bad-data'
@@ -20,6 +17,10 @@ export type ErrorCode =
   | 'ended'
   | 'diverged';
 
+/**
+ * An error that the user can fix. Anything else that is thrown is a bug in Thaw. The command line prints `message` and `hint` on one line and
+ * exits with 2; bugs exit with 1.
+ */
 export class ThawError extends Error {
   override readonly name = 'ThawError';
   readonly hint?: string;

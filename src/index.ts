@@ -1,4 +1,8 @@
-/** Thaw in Node: fine-tuning, finished models, and what is around them. Everything runs on this machine. */
+/**
+ * Thaw in Node: fine-tuning, finished models, and what is around them. Everything runs on this machine.
+ *
+ * @module thaw
+ */
 export { type ErrorCode, ThawError } from './errors.ts';
 export {
   calibrate,

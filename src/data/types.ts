@@ -52,6 +52,7 @@ export interface DataProblem {
   readonly reason: string;
 }
 
+/** The samples of a training, by split. */
 export interface Dataset {
   /** In the order of the model's outputs. */
   readonly classes: readonly string[];

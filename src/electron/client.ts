@@ -1,4 +1,8 @@
-/** For a page in Electron: training in the utility process, and files by dialogs. No Node, nothing of Electron's. */
+/**
+ * For a page in Electron: training in the utility process, and files by dialogs. No Node, nothing of Electron's.
+ *
+ * @module thaw/electron/client
+ */
 import { ThawError } from '../errors.ts';
 import { connect, type Port, type RemoteClient, type RemoteError, revive, webPort } from '../worker/index.ts';
 import {

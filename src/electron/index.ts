@@ -1,2 +1,6 @@
-/** For Electron's main process. */
+/**
+ * For Electron's main process.
+ *
+ * @module thaw/electron
+ */
 export { preload, startTraining, type Training, type TrainingOptions, type TrainingWindow } from './main.ts';

@@ -1,4 +1,8 @@
-/** Thaw in a page: training and finished models in a worker. Nothing leaves the page. */
+/**
+ * Thaw in a page: training and finished models in a worker. Nothing leaves the page.
+ *
+ * @module thaw/web
+ */
 export { type ErrorCode, ThawError } from '../errors.ts';
 export { fetchTransport, runNode } from '../federated/flower/index.ts';
 export { type WebRuntimeOptions, webRuntime } from '../runtime/web/sessions.ts';

@@ -1,4 +1,8 @@
-/** The compiler in Node: a model's loss, gradients and optimizer as ordinary ONNX graphs, in memory. */
+/**
+ * The compiler in Node: a model's loss, gradients and optimizer as ordinary ONNX graphs, in memory.
+ *
+ * @module thaw/compiler
+ */
 
 import { sha256 } from '../../digest.ts';
 import { ThawError } from '../../errors.ts';
