@@ -183,7 +183,8 @@ describe('broken files', () => {
     expect(pixelsOf(batches[0]).slice(2 * 1728)).toEqual(pixelsOf(third));
     expect(await epoch(spoiled)).toEqual(batches);
     expect(told.sort()).toEqual([1, 4, 5, 6, 7].map((i) => list[i].file).sort());
-    expect(spoiled.problems[0].reason).toMatch(/^broken image \(/);
+    // libvips mixes the details of images that it reads at the same time.
+    expect(spoiled.problems[0].reason).toMatch(/^broken image( \(|$)/);
   });
 });
 
