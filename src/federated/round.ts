@@ -79,6 +79,9 @@ export interface RoundHooks {
   readonly signal?: AbortSignal;
 }
 
+/** A round has the stages and epochs that all machines agreed on. */
+const ROUND_SETTINGS = { preset: 'gradual', stopWhenPerfect: false } as const;
+
 /**
  * The settings of a round: the given ones, those fixed by the state for all machines, and the model's recommendations.
  *
@@ -90,7 +93,8 @@ export function roundSettings(
   state: RoundState | undefined,
   config: unknown,
 ): ReturnType<typeof withRecommended> {
-  const complete = withRecommended({ preset: 'gradual', ...given, ...(state && fixedBy(state, given)) }, config);
+  const own = { ...ROUND_SETTINGS, ...given, ...(state && fixedBy(state, given)) };
+  const complete = withRecommended(own, config);
   if (isAdaptive(trainingConfigOf(complete.settings))) {
     throw new ThawError(
       'bad-config',
