@@ -32,7 +32,8 @@ test('every command works on an unchanged folder', async () => {
     'train into it: it contains a run',
     'eval: number',
     'predict: red',
-    'calibrate: temperature: number',
+    // Null: there are too few samples.
+    'calibrate: temperature: object',
     'export, stopped: exported',
     'export, float16: exported',
     'export, int8: exported',

@@ -28,7 +28,8 @@ function started(thread = threadOfSources()): RemoteClient {
 
 /** Trains. @returns the model */
 async function trained(client: RemoteClient) {
-  const training = await client.open({ ...request, settings: { ...settings, stages: [{ train: 'all', epochs: 12 }] } });
+  const plan = { stages: [{ train: 'all', epochs: 12 }], stopWhenPerfect: false };
+  const training = await client.open({ ...request, settings: { ...settings, ...plan } });
   expect(await training.train()).toBe('finished');
   return modelOf((await training.finish()).files);
 }
