@@ -13,7 +13,7 @@ import { byCodeUnits } from '../src/data/split.ts';
 import { train } from '../src/node/commands/index.ts';
 import { Random } from '../src/random.ts';
 import { csvOf } from '../src/report/csv.ts';
-import { mean } from './bench/statistics.ts';
+import { mean, standardDeviation } from './bench/statistics.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -45,7 +45,7 @@ for (const count of values.counts.split(',').map(Number)) {
     accuracies.push(after!.accuracy);
     console.log(`${count} images of each class, draw ${draw}: ${after!.accuracy.toFixed(4)} (${seconds.toFixed(0)} s)`);
   }
-  rows.push(`| ${count} | ${mean(accuracies).toFixed(3)} ± ${deviation(accuracies).toFixed(3)} |`);
+  rows.push(`| ${count} | ${mean(accuracies).toFixed(3)} ± ${standardDeviation(accuracies).toFixed(3)} |`);
 }
 console.log(['', `| images of each class | accuracy with ${preset} |`, '| ---: | --- |', ...rows].join('\n'));
 
@@ -60,10 +60,4 @@ async function sampleRows(folder: string, count: number, draw: number): Promise<
       rows.push(...used.map((file) => [resolve(folder, split, label, file), label, split]));
     }
   return rows;
-}
-
-/** The standard deviation of a sample. */
-function deviation(numbers: readonly number[]): number {
-  const center = mean(numbers);
-  return Math.sqrt(numbers.reduce((sum, value) => sum + (value - center) ** 2, 0) / (numbers.length - 1));
 }

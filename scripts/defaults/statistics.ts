@@ -1,4 +1,4 @@
-import { mean } from '../bench/statistics.ts';
+import { mean, standardDeviation } from '../bench/statistics.ts';
 
 /**
  * Quantiles 0.975 of Student's t distribution for 1, 2, … degrees of freedom
@@ -7,11 +7,8 @@ import { mean } from '../bench/statistics.ts';
 const T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131];
 
 /** s/√n, with s the std of the sample. NaN for fewer than two values. */
-export function standardError(values: readonly number[]): number {
-  const center = mean(values);
-  const squares = values.reduce((all, value) => all + (value - center) ** 2, 0);
-  return Math.sqrt(squares / (values.length - 1) / values.length);
-}
+export const standardError = (values: readonly number[]): number =>
+  standardDeviation(values) / Math.sqrt(values.length);
 
 export interface Interval {
   readonly mean: number;

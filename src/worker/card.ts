@@ -51,15 +51,12 @@ export function cardOf(asked: CardRequest): string {
   const shipped: ShippedModel = { ...TRANSFORMERS_NAMES, ...asked.shipped };
   if (task.facts.task === 'classification' && 'val' in measured) {
     const { classes } = dataset;
-    // A classification's evaluations are what its card takes.
-    const own = { before, after: measured.val, test: measured.test } as {
-      readonly before: Evaluation | null;
-      readonly after: Assessment;
-      readonly test: Assessment | null;
-    };
     const counts = countsOf(dataset);
     const calibration: TemperatureFit | null = measured.calibration;
-    return modelCard({ ...run, ...own, calibration, data: { path, noun, classes, counts } }, shipped);
+    return modelCard(
+      { ...run, ...evaluationsOf(before, measured), calibration, data: { path, noun, classes, counts } },
+      shipped,
+    );
   }
   const { metric } = task;
   const kept = rows.find(({ epoch }) => epoch === asked.bestEpoch) ?? rows.at(-1);
@@ -80,6 +77,14 @@ export function cardOf(asked: CardRequest): string {
     shipped,
   );
 }
+
+/** The evaluations of a classification, with the types that its card and its report take. */
+export const evaluationsOf = (before: Evaluated | null, { val, test }: Measured<TaskOutcome, Evaluated>) =>
+  ({ before, after: val, test }) as {
+    readonly before: Evaluation | null;
+    readonly after: Assessment;
+    readonly test: Assessment | null;
+  };
 
 /** Samples of each class, by split. */
 export function countsOf({ classes, train, val, test }: Dataset) {

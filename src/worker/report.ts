@@ -2,17 +2,15 @@ import type { TrainingPlan } from '../compiler/step/index.ts';
 import { curvesOf, type Mistake, type RunReport, renderReport, renderTaskReport } from '../report/index.ts';
 import { nounOf, settingsOf } from '../session/index.ts';
 import {
-  type Assessment,
   type ClassMistake,
   type ClassOutcome,
-  type Evaluation,
   type Images,
   metricOf,
   type ReportBlock,
   TASKS,
 } from '../tasks/index.ts';
 import { layersOf, type Progress, type StopReason } from '../training/index.ts';
-import { countsOf, dataNameOf, type RunRequest, runOf } from './card.ts';
+import { countsOf, dataNameOf, evaluationsOf, type RunRequest, runOf } from './card.ts';
 import type { ReportOptions } from './protocol.ts';
 
 /** Mistakes that are shown. */
@@ -43,17 +41,12 @@ export function reportOf(asked: ReportRequest): string {
   const { problems } = dataset;
   if (task.facts.task === 'classification' && 'val' in measured) {
     const { classes } = dataset;
-    // A classification's evaluations and outcomes are what its report takes.
-    const own = { before, after: measured.val, test: measured.test } as {
-      readonly before: Evaluation | null;
-      readonly after: Assessment;
-      readonly test: Assessment | null;
-    };
     return renderReport({
       ...run,
-      ...own,
+      ...evaluationsOf(before, measured),
       data: { path: name, noun, classes, counts: countsOf(dataset), problems },
       calibration: measured.calibration,
+      // A classification's outcomes are what its curves take.
       curves: curvesOf(measured.predictions as readonly ClassOutcome[], classes),
       mistakes: mistakesOf(asked),
     });

@@ -1,6 +1,5 @@
 import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { catalogueModel } from '../../catalogue.ts';
 import type { Runtime } from '../../runtime/index.ts';
 import { measureStep } from '../../session/index.ts';
 import { readModelFile } from '../models/files.ts';
@@ -56,7 +55,8 @@ export interface FetchedModel {
 export async function getModel(spec: string, hooks: JobHooks = {}): Promise<FetchedModel> {
   const resolved = await fetchModel(spec, hooks);
   hooks.signal?.throwIfAborted();
-  const seconds = await measured(spec, resolved, hooks);
+  const runtime = await openRuntime('cpu').catch(() => undefined);
+  const seconds = runtime && (await measured(resolved, runtime, hooks));
   return {
     model: spec,
     path: resolved.path,
@@ -73,18 +73,16 @@ async function timesHere(hooks: JobHooks): Promise<Readonly<Record<string, numbe
   const times = await stepTimes(await machineOf(runtime));
   if (Object.keys(times).length) return times;
   const resolved = await fetchModel('default', {}).catch(() => undefined);
-  const seconds = resolved && (await measured('default', resolved, hooks));
+  const seconds = resolved && (await measured(resolved, runtime, hooks));
   return seconds === undefined ? {} : { default: seconds };
 }
 
 /** Measures a step and keeps its time for the catalogue. @returns undefined if the model cannot train here */
-async function measured(spec: string, resolved: ResolvedModel, { onEvent }: JobHooks): Promise<number | undefined> {
+async function measured(resolved: ResolvedModel, runtime: Runtime, { onEvent }: JobHooks): Promise<number | undefined> {
   onEvent?.({ type: 'phase', phase: 'measuring' });
   try {
-    const runtime = await openRuntime('cpu');
     const seconds = await measureStep(await readModelFile(resolved.path), resolved, runtime);
-    const name =
-      catalogueModel(spec)?.name ?? startingPoints().find(({ address }) => address === resolved.source)?.name;
+    const name = startingPoints().find(({ address }) => address === resolved.source)?.name;
     if (name !== undefined) await keepStepTime(await machineOf(runtime), name, seconds).catch(() => {});
     return seconds;
   } catch {

@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import { count } from '../../report/format.ts';
 import { useStudio } from '../context.ts';
 import { ClassCard } from './class-card.tsx';
+import { ClassSearch, isFound } from './class-search.tsx';
 
 /** Cards of a page. More classes have a search. */
 const PAGE = 24;
@@ -12,8 +13,7 @@ export function ClassList({ page }: { readonly page: { value: number } }) {
   const query = useSignal('');
   const all = classes.value;
   const many = all.length > PAGE;
-  const wanted = many ? query.value.trim().toLowerCase() : '';
-  const found = [...all.entries()].filter(([, { name }]) => name.toLowerCase().includes(wanted));
+  const found = [...all.entries()].filter(([, { name }]) => !many || isFound(name, query.value));
   const pages = Math.max(1, Math.ceil(found.length / PAGE));
   const current = Math.min(page.value, pages - 1);
   const from = current * PAGE;
@@ -22,13 +22,10 @@ export function ClassList({ page }: { readonly page: { value: number } }) {
     <>
       {many && (
         <div class="finder">
-          <input
-            type="search"
-            placeholder="Find a class"
-            aria-label="Find a class"
-            value={query.value}
-            onInput={({ currentTarget }) => {
-              query.value = currentTarget.value;
+          <ClassSearch
+            label="Find a class"
+            query={query}
+            onSearch={() => {
               page.value = 0;
             }}
           />

@@ -6,6 +6,7 @@ import { confusedPairs } from '../../tasks/metrics/index.ts';
 import { useStudio } from '../context.ts';
 import { urlOf } from '../files/images.ts';
 import type { Result } from '../state/types.ts';
+import { ClassSearch, isFound } from './class-search.tsx';
 
 /** Mistakes that are shown at most; the surest come first. */
 const SHOWN = 24;
@@ -72,21 +73,12 @@ export function MistakesSection() {
 function Pairs({ result: { classes, evaluation } }: { readonly result: Result }) {
   const query = useSignal('');
   const pairs = useMemo(() => confusedPairs(evaluation.confusion), [evaluation]);
-  const wanted = query.value.trim().toLowerCase();
   const found = pairs.filter(({ truth, predicted }) =>
-    [truth, predicted].some((place) => classes[place].toLowerCase().includes(wanted)),
+    [truth, predicted].some((place) => isFound(classes[place], query.value)),
   );
   return (
     <div class="pairs">
-      <input
-        type="search"
-        placeholder="Find a class"
-        aria-label="Find a class that is confused"
-        value={query.value}
-        onInput={({ currentTarget }) => {
-          query.value = currentTarget.value;
-        }}
-      />
+      <ClassSearch label="Find a class that is confused" query={query} />
       <ul>
         {found.slice(0, PAIRS).map(({ truth, predicted, times, share }) => (
           <li key={`${truth} ${predicted}`}>
