@@ -27,6 +27,14 @@ export { withDecidedPlan } from './decided-plan.ts';
 export { withEpochs } from './epochs.ts';
 export type { SessionEvent, SessionHooks } from './events.ts';
 export {
+  type FeatureBatch,
+  FeatureExtractor,
+  type FeatureLayout,
+  type FeatureRequest,
+  featureRows,
+  withFeatures,
+} from './features.ts';
+export {
   checkModel,
   compareReading,
   type FinishedModel,

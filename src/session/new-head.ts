@@ -40,7 +40,7 @@ export const optionsOf = (
 });
 
 /** Of a text encoder's vectors. */
-function hiddenSize(config: unknown): number | undefined {
+export function hiddenSize(config: unknown): number | undefined {
   const { hidden_size, dim } = (config ?? {}) as Record<string, unknown>;
   return [hidden_size, dim].find((size) => typeof size === 'number') as number | undefined;
 }

@@ -1,0 +1,19 @@
+import { FeatureExtractor, readPredictionSettings } from '../../session/index.ts';
+import { readModelFile } from '../models/files.ts';
+import { openRuntime } from './environment.ts';
+import type { JobHooks } from './events.ts';
+import { fetchModel } from './fetch-model.ts';
+import type { OpenPredictorRequest } from './open-predictor.ts';
+
+/** Loads a pretrained or finished model without its head. Returns it with the model's name. */
+export async function openExtractor(
+  { model: spec, settings = {}, runtime: given }: Omit<OpenPredictorRequest, 'task'>,
+  hooks: JobHooks,
+) {
+  const { device } = readPredictionSettings(settings);
+  const runtime = given ?? (await openRuntime(device, hooks));
+  const files = await fetchModel(spec, hooks);
+  const model = await readModelFile(files.path);
+  const extractor = await FeatureExtractor.open({ model, files, settings }, { runtime, onEvent: hooks.onEvent });
+  return { extractor, name: files.name };
+}
