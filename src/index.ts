@@ -33,6 +33,7 @@ export {
   loadModel,
   type ModelInput,
   predict,
+  pushToHub,
   resume,
   resumeSweep,
   type Sweep,

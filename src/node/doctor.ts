@@ -34,7 +34,7 @@ export interface Doctor {
   readonly images: readonly FormatStatus[];
   readonly devices: readonly DeviceStatus[];
   readonly cache: { readonly folder: string; readonly writable: boolean };
-  /** Thaw sends nothing. It downloads a model only if the user gives an address or `hf:`. */
+  /** Thaw downloads a model only if the user gives an address or `hf:`, and uploads one only with `thaw push`. */
   readonly network: string;
   readonly problems: readonly Problem[];
 }
@@ -127,7 +127,7 @@ export async function diagnose(options?: ProbeOptions): Promise<Doctor> {
     images,
     devices,
     cache,
-    network: 'Thaw downloads models named by https: or hf:, and sends nothing',
+    network: 'Thaw downloads models named by https: or hf:, and sends nothing but what thaw push uploads',
     problems,
   };
 }

@@ -9,7 +9,7 @@ const API: Readonly<Record<string, { readonly file: string; readonly names: stri
     names: `Config EpochEvaluation ErrorCode Evaluation FilePrediction FineTuneRequest Hooks Inspection JobOptions LoadedModel
       ModelInput Prediction PredictionSettings Sweep TaskName ThawError Training TrainingEvent TrainingResult TrainingSettings
       calibrate doctor evaluate exportModel federatedRound findLearningRate fineTune finishFederation firstState inspect
-      joinFederation listModels loadModel mergeAdapters nodeRuntime predict preview resume resumeSweep serveStudio startThread
+      joinFederation listModels loadModel mergeAdapters nodeRuntime predict preview pushToHub resume resumeSweep serveStudio startThread
       sweep writeArtifacts writeFederatedApp`,
   },
   'thaw/core': {

@@ -89,6 +89,18 @@ export const COMMANDS: readonly Command[] = [
     load: () => import('./export.ts'),
   },
   {
+    name: 'push',
+    usage: 'push <run> <owner/name>',
+    summary: 'upload the model of a run to the Hugging Face hub, private by default',
+    load: () => import('./push.ts'),
+  },
+  {
+    name: 'pull',
+    usage: 'pull <owner/name>',
+    summary: 'download a model of the Hugging Face hub',
+    load: () => import('./pull.ts'),
+  },
+  {
     name: 'merge',
     usage: 'merge <model> <adapters>',
     summary: 'merge the LoRA adapters of a run into the weights of a model',

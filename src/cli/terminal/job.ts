@@ -1,10 +1,10 @@
 import type { Noun } from '../../data/index.ts';
 import type { JobEvent, MeasuredSamples } from '../../node/commands/index.ts';
-import { decimal, plural } from '../../report/format.ts';
+import { bytes, decimal, plural } from '../../report/format.ts';
 import { recommendedText } from './recommended.ts';
 import { styled } from './styled.ts';
 import type { Terminal } from './terminal.ts';
-import { downloadLine } from './training.ts';
+import { downloadLine, uploadLine } from './training.ts';
 
 /** Shows the progress of short jobs: permanent notes, and a status line on a terminal. */
 export class JobDisplay {
@@ -47,6 +47,18 @@ export class JobDisplay {
         break;
       case 'download':
         terminal.status(downloadLine(event));
+        break;
+      case 'push': {
+        const { repository, revision, visibility, files, bytes: size } = event;
+        const branch = revision === 'main' ? '' : `, branch ${revision}`;
+        terminal.print(
+          styled`${c.dim('uploads')}   ${plural(files.length, 'file')} (${bytes(size)}) to ${repository} (${visibility}${branch}): ${files.join(', ')}`,
+          10,
+        );
+        break;
+      }
+      case 'upload':
+        terminal.status(uploadLine(event));
         break;
       case 'phase':
         terminal.status(c.dim(`${event.phase} …`));

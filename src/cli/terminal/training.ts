@@ -360,8 +360,12 @@ const nextSteps = ({ run, report }: TrainingResult, noun: Noun): [command: strin
 
 const fixed = (value: number): string => (Number.isFinite(value) ? value.toFixed(3) : String(value));
 
+const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
+
 export function downloadLine({ received, total }: { received: number; total?: number }): string {
-  const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
   const of = total === undefined ? '' : ` of ${megabytes(total)} (${percent(received / total, 0)})`;
   return `downloading the model: ${megabytes(received)}${of} MB`;
 }
+
+export const uploadLine = ({ sent, total }: { sent: number; total: number }): string =>
+  `uploading the model: ${megabytes(sent)} of ${megabytes(total)}${total > 0 ? ` (${percent(sent / total, 0)})` : ''} MB`;

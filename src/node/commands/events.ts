@@ -8,6 +8,17 @@ export type JobEvent =
   | ({ readonly type: 'device' } & DeviceChoice)
   /** Progress of a download, in bytes. */
   | { readonly type: 'download'; readonly received: number; readonly total?: number }
+  /** What a push is about to upload, and who will see it. */
+  | {
+      readonly type: 'push';
+      readonly repository: string;
+      readonly revision: string;
+      readonly visibility: 'private' | 'public';
+      readonly files: readonly string[];
+      readonly bytes: number;
+    }
+  /** Progress of an upload, in bytes. */
+  | { readonly type: 'upload'; readonly sent: number; readonly total: number }
   | { readonly type: 'run'; readonly path: string }
   /** The planned stages, and the number of steps per epoch. */
   | {

@@ -6,11 +6,12 @@ import type { JobHooks } from './events.ts';
 export const requireModel: (spec: unknown) => asserts spec is string = (spec) =>
   requireText(spec, 'model', 'Give a name from thaw models, a path, an address, or hf:owner/name');
 
-/** `resolveModel` with its progress as events. */
+/** `resolveModel` with its progress and notices as events. */
 export async function fetchModel(spec: string, { onEvent, signal }: JobHooks): Promise<ResolvedModel> {
   requireModel(spec);
   return resolveModel(spec, {
     onProgress: ({ received, total }) => onEvent?.({ type: 'download', received, total }),
+    onNotice: (message) => onEvent?.({ type: 'notice', message }),
     signal,
   });
 }

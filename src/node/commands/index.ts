@@ -22,6 +22,8 @@ export { type FetchedModel, getModel, type ListedModel, listedModels, type StepT
 export { type OpenPredictorRequest, openPredictor } from './open-predictor.ts';
 export { type PredictedSample, type PredictRequest, predict } from './predict.ts';
 export { type Preview, type PreviewRequest, previewImages } from './preview.ts';
+export { type PullOutcome, type PullRequest, pull } from './pull.ts';
+export { type PushOutcome, type PushRequest, push } from './push.ts';
 export { resume } from './resume.ts';
 export { type FirstStateRequest, firstState, type RoundRequest, round } from './round/index.ts';
 export { serveStudio } from './studio.ts';

@@ -14,6 +14,7 @@ export interface FetchOptions {
   readonly cache: string;
   readonly fetch: typeof fetch;
   readonly onProgress?: (progress: Progress) => void;
+  readonly onNotice?: (message: string) => void;
 }
 
 /** Maximum size of a model. A protobuf file has at most 2 GiB. */

@@ -23,6 +23,6 @@ export const cacheError = (folder: string, cause: unknown): ThawError =>
   new ThawError(
     'bad-config',
     `cannot write to the cache ${folder}: ${codeOf(cause) === 'ENOSPC' ? 'the disk is full' : (codeOf(cause) ?? (cause as Error).message)}`,
-    'Free some space, or set THAW_CACHE to a writable folder',
+    `Free some space, or set ${/[\\/]models--/.test(folder) ? 'HF_HOME' : 'THAW_CACHE'} to a writable folder`,
     { cause },
   );

@@ -21,6 +21,8 @@ export interface Transfer {
   readonly target: string;
   /** The file's name in messages. */
   readonly where: string;
+  /** The file's name in its progress. Default: that of the target. */
+  readonly file?: string;
   /** Identifies the content (a hash, an ETag). Thaw resumes a partial download only if it is the same. */
   readonly version: string;
   /** Size in bytes, if known. A shorter download is incomplete. */
@@ -145,7 +147,7 @@ async function receive(transfer: Transfer, file: FileHandle, offset: number): Pr
     await file.appendFile(next.value).catch((cause) => {
       throw cacheError(dirname(transfer.target), cause);
     });
-    onProgress?.({ file: basename(transfer.target), received, total: size });
+    onProgress?.({ file: transfer.file ?? basename(transfer.target), received, total: size });
   }
 }
 
@@ -163,19 +165,19 @@ async function damageOf({ where, size, sha256, gitBlob }: Transfer, part: string
 }
 
 /*
- * Partial files are named TARGET.VERSION.HOST.PID.RANDOM.part. A process claims an abandoned one (its owner has ended, or has set PID 0) by
+ * Partial files are named TARGET.VERSION.HOST.PID.RANDOM.incomplete, so that `hf cache prune` finds those in the hub's cache. A process claims an abandoned one (its owner has ended, or has set PID 0) by
  * renaming it, which only one process can do.
  */
 const short = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 12);
 const partName = ({ target, version }: Transfer, pid: number) =>
-  `${basename(target)}.${short(version)}.${short(hostname())}.${pid}.${randomUUID().slice(0, 8)}.part`;
+  `${basename(target)}.${short(version)}.${short(hostname())}.${pid}.${randomUUID().slice(0, 8)}.incomplete`;
 
 async function claimPart(transfer: Transfer): Promise<string> {
   const folder = dirname(transfer.target);
   const part = join(folder, partName(transfer, process.pid));
   const start = `${basename(transfer.target)}.`;
   for (const file of await readdir(folder)) {
-    if (!file.startsWith(start) || !file.endsWith('.part')) continue;
+    if (!file.startsWith(start) || !file.endsWith('.incomplete')) continue;
     const [version, host, pid] = file.slice(start.length).split('.');
     if (host !== short(hostname()) || isAlive(Number(pid))) continue;
     if (version !== short(transfer.version)) await rm(join(folder, file), { force: true });

@@ -1,5 +1,5 @@
-import { closeSync, existsSync, fstatSync, openSync, realpathSync, statSync } from 'node:fs';
-import { dirname, isAbsolute, join, sep } from 'node:path';
+import { closeSync, existsSync, fstatSync, lstatSync, openSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { ThawError } from '../../errors.ts';
 import type { ByteRange, ReadExternal } from '../../onnx/index.ts';
 import { FileRange, type KnownFile, readInto } from './file-range.ts';
@@ -18,6 +18,10 @@ interface External {
   read: number;
 }
 
+/** The folder that a link leads to. */
+const linkedFolder = (path: string): string | undefined =>
+  lstatSync(path).isSymbolicLink() ? dirname(resolve(dirname(path), readlinkSync(path))) : undefined;
+
 /** External data files of a model. Reads only files in the model's own folder, only the needed parts, and each part once. */
 export class ExternalFiles {
   private readonly opened = new Map<string, External>();
@@ -25,6 +29,8 @@ export class ExternalFiles {
   private readonly folder: string;
   /** Real folders of its files. In a download cache, the model and its data are links to one folder of contents. */
   private readonly homes: readonly string[];
+  /** This folder of contents, whose files can be links to contents that several models share. */
+  private readonly contents: string | undefined;
 
   constructor(
     private readonly model: string,
@@ -34,6 +40,7 @@ export class ExternalFiles {
   ) {
     this.folder = dirname(model);
     this.homes = [realpathSync(this.folder), dirname(realpathSync(model))];
+    this.contents = linkedFolder(model);
   }
 
   readonly read: ReadExternal = (location, offset, length) => {
@@ -96,7 +103,8 @@ export class ExternalFiles {
       );
     }
     const real = realpathSync(path);
-    if (!this.homes.some((home) => real.startsWith(home.endsWith(sep) ? home : home + sep))) throw outside();
+    const isInside = this.homes.some((home) => real.startsWith(home.endsWith(sep) ? home : home + sep));
+    if (!isInside && (this.contents === undefined || linkedFolder(path) !== this.contents)) throw outside();
     // Check before opening: a pipe would block until someone writes to it.
     if (!statSync(real).isFile())
       throw new ThawError('bad-model', `"${location}" with weights of the model is not a file`, 'Export it again');

@@ -1,264 +1,95 @@
-import { existsSync, realpathSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import {
-  downloadFile,
-  getHFHubCachePath,
-  getRepoFolderName,
-  HUB_URL,
-  HubApiError,
-  modelInfo,
-  type PathInfo,
-  pathsInfo,
-} from '@huggingface/hub';
 import { ThawError } from '../../errors.ts';
-import { fileNameOf } from '../../file-names.ts';
 import { type FetchOptions, largestJson, largestModel } from './address.ts';
-import { writeJson } from './cache.ts';
 import { download } from './download.ts';
 import type { ModelFiles } from './folder.ts';
-import { allowedAddress, guarded } from './network.ts';
+import { HubCache, isCommit, isOffline } from './hub-cache.ts';
+import { Hub, parseRepository, type Repository } from './hub-client.ts';
 import { checkOnnxFile, digest } from './onnx-file.ts';
 
-/** A repository of the hub at a revision: a branch, a tag or a commit. */
-interface Repository {
-  readonly name: string;
-  readonly revision: string;
-}
-
-const commitHash = /^[0-9a-f]{40}$/;
 const models = ['onnx/model.onnx', 'model.onnx'];
 const configs = ['preprocessor_config.json', 'config.json'];
 const tokenizers = ['tokenizer.json', 'tokenizer_config.json'];
 
-/** Record of a finished download of one commit. Written last, so it marks a complete download. */
-interface Snapshot {
-  readonly model: string;
-  readonly sha256: string;
-  /** Sizes in bytes of all files. */
-  readonly files: Readonly<Record<string, number>>;
-}
-
 /**
- * Downloads a model of the Hugging Face hub: `owner/name` or `owner/name@revision`. The first download pins a revision to its commit; later
- * calls use only the cache. A snapshot in Hugging Face's own cache (`HF_HOME`) is used in place. `HF_ENDPOINT` and `HF_TOKEN` work as in
- * Hugging Face's tools.
+ * Downloads a model of the Hugging Face hub, `owner/name` or `owner/name@revision`, into the cache that Hugging Face's tools share. Asks the
+ * hub for the commit of a branch or tag, and downloads only files that the cache lacks. If the hub does not answer, the last known commit
+ * is used, with a notice. A commit in the cache needs no network.
  * @throws ThawError `bad-config`, `not-found`, `network` or `bad-model`
  */
 export async function fetchFromHub(spec: string, options: FetchOptions): Promise<ModelFiles> {
-  const cached = await fromCaches(spec, options.cache);
-  if (cached) return cached;
-  const repository = parse(spec);
-  const { endpoint, home } = placeOf(repository, options.cache);
-  const known = await knownCommit(home, repository.revision);
-  const hub = new Hub(endpoint, repository, await accessToken(), guarded(options.fetch));
-  const { commit, files } = await hub.list();
-  const kept = commit === known ? undefined : await fromCache(home, commit, repository);
-  const fetched = kept ?? (await fetchSnapshot(hub, commit, files, join(home, commit), options));
-  await writeJson(refFile(home, repository.revision), { commit });
-  return fetched;
-}
-
-/** The model from Thaw's cache or Hugging Face's. Uses no network. */
-export async function fromCaches(spec: string, cache: string): Promise<ModelFiles | undefined> {
-  const repository = parse(spec);
-  const shared = await fromSharedCache(repository);
-  if (shared) return shared;
-  const { home } = placeOf(repository, cache);
-  const known = await knownCommit(home, repository.revision);
-  return known === undefined ? undefined : fromCache(home, known, repository);
-}
-
-function placeOf({ name }: Repository, cache: string): { readonly endpoint: URL; readonly home: string } {
-  const endpoint = allowedAddress(process.env.HF_ENDPOINT || HUB_URL);
-  const host = endpoint.host.replace(/[^\w.-]/g, '-');
-  return { endpoint, home: join(cache, 'hub', host, name.replace('/', '--')) };
-}
-
-function parse(spec: string): Repository {
-  const name = /^[\w.-]+\/[\w.-]+(?=@|$)/.exec(spec)?.[0];
-  const revision = name && spec.length > name.length ? spec.slice(name.length + 1) : 'main';
-  const dots = name?.split('/').some((part) => /^\.|\.\./.test(part));
-  if (!name || dots || !/^[\w.-]+(\/[\w.-]+)*$/.test(revision) || revision.split('/').includes('..'))
+  const repository = parseRepository(spec);
+  const known = await fromCache(repository);
+  if (known && (isCommit(repository.revision) || isOffline())) return known;
+  if (isOffline())
     throw new ThawError(
-      'bad-config',
-      `hf:${spec} is not a model of the hub`,
-      'Write hf:owner/name or hf:owner/name@revision, such as hf:Xenova/resnet-18',
+      'not-found',
+      `hf:${spec} is not in the cache, and HF_HUB_OFFLINE forbids a download`,
+      'Unset HF_HUB_OFFLINE',
     );
-  return { name, revision };
-}
-
-const modelFiles = ({ name }: Repository, folder: string, model: string, sha256: string): ModelFiles => ({
-  name: basename(name),
-  path: join(folder, model),
-  folder,
-  sha256,
-});
-
-async function readJsonFile<T>(path: string): Promise<T | undefined> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as T;
-  } catch {
+  const hub = await Hub.open(repository.name, options.fetch);
+  const { revision } = repository;
+  const listed = await hub.list(revision).catch((error) => {
+    if (!known || !(error instanceof ThawError)) throw error;
+    options.onNotice?.(`${error.message}; the last known commit of hf:${spec} is used, from the cache`);
     return undefined;
-  }
+  });
+  if (!listed) return known!;
+  const cache = new HubCache(repository.name);
+  const files = await fetchSnapshot({ hub, cache, ...listed }, options);
+  // A cache that only allows reading is enough for a model that is there.
+  await cache.pin(revision, listed.commit).catch((error) => {
+    if (!known) throw error;
+  });
+  return files;
 }
 
-/** File with the commit of a branch or tag. */
-const refFile = (home: string, revision: string): string =>
-  join(home, 'refs', fileNameOf(`${encodeURIComponent(revision)}.json`));
+/** Whether the model can be used without a network. */
+export const isCached = async (spec: string): Promise<boolean> =>
+  (await fromCache(parseRepository(spec))) !== undefined;
 
-async function knownCommit(home: string, revision: string): Promise<string | undefined> {
-  if (commitHash.test(revision)) return revision;
-  const ref = await readJsonFile<{ commit?: string }>(refFile(home, revision));
-  return ref?.commit && commitHash.test(ref.commit) ? ref.commit : undefined;
+/** The model at the last known commit of a revision, if the cache has all of it. Uses no network. */
+async function fromCache({ name, revision }: Repository): Promise<ModelFiles | undefined> {
+  const cache = new HubCache(name);
+  const commit = await cache.commitOf(revision);
+  if (commit === undefined) return undefined;
+  const model = models.find((file) => cache.has(commit, file));
+  // Other tools only download requested files. An unknown one could be absent or not downloaded.
+  const knows = (files: readonly string[]) => files.every((file) => cache.knows(commit, file));
+  if (!model || !(knows(configs) || knows(['config.json', ...tokenizers]))) return undefined;
+  return intactModel({ cache, commit, model, name });
 }
 
-/** The files of a commit, if all are present and the model is unchanged. */
-async function fromCache(home: string, commit: string, repository: Repository): Promise<ModelFiles | undefined> {
-  const folder = join(home, commit);
-  const snapshot = await readJsonFile<Snapshot>(join(folder, 'snapshot.json'));
-  if (!snapshot || !models.includes(snapshot.model)) return undefined;
-  for (const [file, size] of Object.entries(snapshot.files)) {
-    const found = await stat(join(folder, file)).catch(() => undefined);
-    if (found?.size !== size) return undefined;
-  }
-  if ((await digest(join(folder, snapshot.model))) !== snapshot.sha256) return undefined;
-  return modelFiles(repository, folder, snapshot.model, snapshot.sha256);
+interface Place {
+  readonly cache: HubCache;
+  readonly commit: string;
 }
 
-/** Reads Hugging Face's cache: `models--owner--name/{refs/REVISION,snapshots/COMMIT}`. Large files are links to blobs named by SHA-256. */
-async function fromSharedCache(repository: Repository): Promise<ModelFiles | undefined> {
-  const home = join(getHFHubCachePath(), getRepoFolderName({ type: 'model', name: repository.name }));
-  if (!existsSync(home)) return undefined;
-  const ref = await readFile(join(home, 'refs', repository.revision), 'utf8').catch(() => '');
-  const commit = commitHash.test(repository.revision) ? repository.revision : ref.trim();
-  if (!commitHash.test(commit)) return undefined;
-  const folder = join(home, 'snapshots', commit);
-  const model = models.find((file) => existsSync(join(folder, file)));
-  // Snapshots only have requested files. Without all JSON files, a missing one could be absent or not downloaded.
-  const has = (files: readonly string[]) => files.every((file) => existsSync(join(folder, file)));
-  if (!model || !(has(configs) || has(['config.json', ...tokenizers]))) return undefined;
-  const blob = realpathSync(join(folder, model));
-  if ((await digest(blob)) !== basename(blob)) return undefined;
-  return modelFiles(repository, folder, model, basename(blob));
+/** The model of a snapshot, unless its contents have changed. */
+async function intactModel({
+  cache,
+  commit,
+  model,
+  name,
+}: Place & { readonly model: string; readonly name: string }): Promise<ModelFiles | undefined> {
+  const folder = cache.snapshot(commit);
+  const path = join(folder, model);
+  if (!existsSync(path)) return undefined;
+  const sha256 = await digest(path);
+  const etag = await cache.etagOf(commit, model);
+  if (etag && isSha256(etag) && etag !== sha256) return undefined;
+  return { name: basename(name), path, folder, sha256 };
 }
 
-/** `HF_TOKEN`, or the token that Hugging Face's command line stores after a login. */
-async function accessToken(): Promise<string | undefined> {
-  const { HF_TOKEN, HF_TOKEN_PATH, HF_HOME, XDG_CACHE_HOME } = process.env;
-  const home = HF_HOME ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface');
-  const token = HF_TOKEN ?? (await readFile(HF_TOKEN_PATH ?? join(home, 'token'), 'utf8').catch(() => ''));
-  if (token && !token.trim().startsWith('hf_'))
-    throw new ThawError(
-      'bad-config',
-      'HF_TOKEN is not a Hugging Face token: it does not start with hf_',
-      'Unset or fix it',
-    );
-  return token.trim() || undefined;
-}
+const isSha256 = (etag: string): boolean => /^[0-9a-f]{64}$/.test(etag);
 
-/** The hub's API, with errors that tell the user how to fix them. */
-class Hub {
-  constructor(
-    private readonly endpoint: URL,
-    readonly repository: Repository,
-    private readonly token: string | undefined,
-    private readonly fetch: typeof globalThis.fetch,
-  ) {}
-
-  private get shared() {
-    return {
-      hubUrl: this.endpoint.href.replace(/\/$/, ''),
-      fetch: this.fetch,
-      ...(this.token ? { accessToken: this.token } : {}),
-    };
-  }
-
-  /** Commit and files of the revision. */
-  async list(): Promise<{ commit: string; files: readonly string[] }> {
-    const { name, revision } = this.repository;
-    const info = await this.ask(() =>
-      modelInfo({ ...this.shared, name, revision, additionalFields: ['sha', 'filePaths'] }),
-    );
-    if (!commitHash.test(String(info.sha)) || !Array.isArray(info.filePaths)) throw this.unexpected('names no commit');
-    return { commit: info.sha, files: info.filePaths };
-  }
-
-  /** Sizes and hashes of files at a commit. */
-  async describe(commit: string, paths: string[]): Promise<PathInfo[]> {
-    const infos = await this.ask(() =>
-      pathsInfo({ ...this.shared, repo: this.repository.name, revision: commit, paths }),
-    );
-    return paths.map((path) => {
-      const info = infos.find((found) => found.path === path && found.type === 'file');
-      if (!info || !Number.isSafeInteger(info.lfs?.size ?? info.size))
-        throw this.unexpected(`doesn't describe ${path}`);
-      return info;
-    });
-  }
-
-  async read(commit: string, path: string, from: number) {
-    // Plain HTTP instead of Xet: it can resume at any byte, through any mirror.
-    const blob = await this.ask(() =>
-      downloadFile({ ...this.shared, repo: this.repository.name, revision: commit, path, xet: false }),
-    );
-    if (!blob) throw this.unexpected(`has no ${path}`);
-    const rest = from > 0 ? blob.slice(from) : blob;
-    return { from, body: rest.stream() as ReadableStream<Uint8Array> & AsyncIterable<Uint8Array> };
-  }
-
-  private async ask<T>(question: () => Promise<T>): Promise<T> {
-    try {
-      return await question();
-    } catch (error) {
-      if (error instanceof ThawError) throw error;
-      if (error instanceof HubApiError) throw this.refused(error);
-      throw this.unexpected(String((error as Error).message));
-    }
-  }
-
-  private unexpected = (what: string) =>
-    new ThawError(
-      'network',
-      `${this.endpoint.host} ${what} (hf:${this.repository.name})`.replace(/\s+/g, ' '),
-      'Check HF_ENDPOINT, or try again later',
-    );
-
-  private refused({ statusCode }: HubApiError): ThawError {
-    const { name, revision } = this.repository;
-    const page = `${this.endpoint.origin}/${name}`;
-    if (statusCode === 404)
-      return new ThawError(
-        'not-found',
-        `hf:${name} has no revision ${revision}, or there is no such model`,
-        `See ${page}, or thaw models for starting points`,
-      );
-    if (statusCode === 401 || statusCode === 403)
-      return new ThawError(
-        'network',
-        `hf:${name} is private, gated or does not exist (${statusCode})`,
-        this.token
-          ? `Accept its terms at ${page} with the account of HF_TOKEN`
-          : `Accept its terms at ${page} and set HF_TOKEN to a token of your account`,
-      );
-    return new ThawError(
-      'network',
-      `${this.endpoint.host} answered ${statusCode} for hf:${name}`,
-      statusCode === 429 ? 'Wait a while, or set HF_TOKEN' : 'Try again later',
-    );
-  }
-}
-
-/** Downloads the model, its external data and its JSON files at one commit, and checks each against the hub's hash. */
+/** The model, its external data and its JSON files at one commit. */
 async function fetchSnapshot(
-  hub: Hub,
-  commit: string,
-  files: readonly string[],
-  folder: string,
+  { hub, cache, commit, files }: Place & { readonly hub: Hub; readonly files: readonly string[] },
   { onProgress }: FetchOptions,
 ): Promise<ModelFiles> {
-  const { name } = hub.repository;
+  const { name } = hub;
   const model = models.find((file) => files.includes(file));
   if (!model)
     throw new ThawError(
@@ -266,28 +97,37 @@ async function fetchSnapshot(
       `hf:${name} has no ${models.join(' or ')}`,
       'Choose a model with ONNX weights (on the hub, library transformers.js), or give the address of an .onnx file',
     );
+  const kept = await intactModel({ cache, commit, model, name });
   // Thaw downloads only these names, whatever else the repository contains.
   const external = files.filter((file) => dirname(file) === dirname(model) && isExternalData(basename(file)));
-  const wanted = [...[...configs, ...tokenizers].filter((file) => files.includes(file)), ...external, model];
-  const sizes: Record<string, number> = {};
-  for (const { path, size, lfs, oid } of await hub.describe(commit, wanted)) {
-    sizes[path] = lfs?.size ?? size;
-    await download({
-      target: join(folder, path),
-      where: `hf:${name}/${path}`,
-      version: lfs?.oid ?? oid ?? commit,
-      size: sizes[path],
-      sha256: lfs?.oid,
-      gitBlob: lfs ? undefined : oid,
-      limit: path.endsWith('.json') ? largestJson : path === model ? largestModel : 8 * largestModel,
-      open: (from) => hub.read(commit, path, from),
-      check: path === model ? (part) => checkOnnxFile(part, `hf:${name}/${path}`) : undefined,
-      onProgress,
-    });
+  for (const file of [...configs, ...tokenizers])
+    if (!files.includes(file) && !cache.knows(commit, file)) await cache.markMissing(commit, file);
+  // The model comes last, so that a model in the cache always has its other files.
+  for (const path of [...configs, ...tokenizers, ...external, model].filter((file) => files.includes(file))) {
+    if (path === model ? kept : cache.has(commit, path)) continue;
+    const remote = await hub.describe(commit, path);
+    if (!remote) throw hub.unexpected(`lists ${path} but has no such file`);
+    const { etag, size } = remote;
+    const hashed = /^[0-9a-f]{40}$/.test(etag);
+    if (isSha256(etag) || hashed || !existsSync(cache.blob(etag)))
+      await download({
+        target: cache.blob(etag),
+        where: `hf:${name}/${path}`,
+        file: basename(path),
+        version: etag,
+        size,
+        sha256: isSha256(etag) ? etag : undefined,
+        gitBlob: hashed ? etag : undefined,
+        limit: path.endsWith('.json') ? largestJson : path === model ? largestModel : 8 * largestModel,
+        open: (from) => hub.read(commit, path, from),
+        check: path === model ? (part) => checkOnnxFile(part, `hf:${name}/${path}`) : undefined,
+        onProgress,
+      });
+    await cache.link(etag, commit, path);
   }
-  const snapshot: Snapshot = { model, sha256: await digest(join(folder, model)), files: sizes };
-  await writeJson(join(folder, 'snapshot.json'), snapshot);
-  return modelFiles(hub.repository, folder, model, snapshot.sha256);
+  const fetched = kept ?? (await intactModel({ cache, commit, model, name }));
+  if (!fetched) throw hub.unexpected(`sent another ${model} than it described`);
+  return fetched;
 }
 
 const isExternalData = (file: string) => /^model\.onnx(_data(_\d+)?|\.data)$/.test(file);

@@ -20,11 +20,18 @@ export function allowedAddress(address: string): URL {
   throw new ThawError('network', `${publicAddress(address)} is not a supported address`, 'Use an https:// address');
 }
 
-const redirects = [301, 302, 303, 307, 308];
+/** `fetch` that also ends with a signal. */
+export const endingWith = (signal: AbortSignal | undefined, fetcher: typeof fetch): typeof fetch =>
+  signal
+    ? (input, init) =>
+        fetcher(input, { ...init, signal: init?.signal ? AbortSignal.any([signal, init.signal]) : signal })
+    : fetcher;
+
+export const isRedirect = ({ status }: Response): boolean => [301, 302, 303, 307, 308].includes(status);
 
 /**
  * `fetch` with its own redirects: never from an encrypted address to a plain one or to this machine, and without the access token on
- * another host. Connection errors become one line.
+ * another host. Returns the redirect itself to those who handle it (`redirect: 'manual'`). Connection errors become one line.
  */
 export function guarded(fetcher: typeof fetch): typeof fetch {
   return async (input, init = {}) => {
@@ -34,7 +41,7 @@ export function guarded(fetcher: typeof fetch): typeof fetch {
     for (let hop = 0; hop < 10; hop++) {
       const response = await request(fetcher, url, { ...init, headers, redirect: 'manual' });
       const location = response.headers.get('location');
-      if (!redirects.includes(response.status) || !location) return response;
+      if (!isRedirect(response) || !location || init.redirect === 'manual') return response;
       await response.body?.cancel();
       const next = allowedAddress(new URL(location, url).href);
       if (next.protocol === 'http:' && !local)

@@ -6,6 +6,7 @@ import { fetchAddress } from './address.ts';
 import { cacheFolder } from './cache.ts';
 import type { Progress } from './download.ts';
 import { embeddedFolder, locate, type ModelFiles, readJson } from './folder.ts';
+import { endingWith } from './network.ts';
 import { checkOnnxFile, digest } from './onnx-file.ts';
 
 /** A model on this machine. */
@@ -32,7 +33,9 @@ export interface ResolvedModel {
 export interface ResolveOptions {
   /** Called when bytes arrive. Not called for files on disk. */
   readonly onProgress?: (progress: Progress) => void;
-  /** Cache folder. Default: `THAW_CACHE` or `~/.cache/thaw`. */
+  /** Called if an older copy of a model is used, because the hub does not answer. */
+  readonly onNotice?: (message: string) => void;
+  /** Cache folder of models at `https://` addresses. Default: `THAW_CACHE` or `~/.cache/thaw`. */
   readonly cacheDir?: string;
   /** Replaces the global `fetch`. */
   readonly fetch?: typeof fetch;
@@ -42,7 +45,7 @@ export interface ResolveOptions {
 
 /**
  * Finds a model: a path to an `.onnx` file, a transformers.js folder, a run directory, an `https://` address, `hf:owner/name[@revision]`,
- * or a name of the catalogue, such as `default`. Only addresses and `hf:` use the network, and only once.
+ * or a name of the catalogue, such as `default`. Only addresses and `hf:` use the network, and each file is downloaded only once.
  * @throws ThawError `not-found`, `bad-model`, `network` or `bad-config`; the reason of `signal`
  */
 export async function resolveModel(spec: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
@@ -53,6 +56,7 @@ export async function resolveModel(spec: string, options: ResolveOptions = {}): 
     signal?.throwIfAborted();
     throw error;
   });
+  signal?.throwIfAborted();
   await checkOnnxFile(files.path);
   const preprocessing = await readJson(files.folder, 'preprocessor_config.json');
   const config = await readJson(files.folder, 'config.json');
@@ -77,11 +81,11 @@ export async function resolveModel(spec: string, options: ResolveOptions = {}): 
 const addressOf = (spec: string): string => (existsSync(spec) ? spec : (catalogueModel(spec)?.address ?? spec));
 
 /** Whether the model can be used without a network. */
-export async function isHere(spec: string, cacheDir = cacheFolder()): Promise<boolean> {
+export async function isHere(spec: string): Promise<boolean> {
   const address = addressOf(spec);
   if (!address.startsWith('hf:')) return !isAddress(address);
-  const { fromCaches } = await import('./hub.ts');
-  return (await fromCaches(address.slice(3), cacheDir)) !== undefined;
+  const { isCached } = await import('./hub.ts');
+  return isCached(address.slice(3));
 }
 
 /** Whether `spec` is a path on this machine. A scheme has at least two letters, so `C:\models` is a path. */
@@ -93,13 +97,13 @@ export const isAddress = (spec: string): boolean => !isPath(spec) && !/^(default
 
 async function find(
   spec: string,
-  { onProgress, cacheDir, fetch = globalThis.fetch, signal }: ResolveOptions,
+  { onProgress, onNotice, cacheDir, fetch = globalThis.fetch, signal }: ResolveOptions,
 ): Promise<ModelFiles> {
-  const ending: typeof fetch = signal ? (input, init) => fetch(input, { signal, ...init }) : fetch;
-  const remote = { cache: cacheDir === undefined ? cacheFolder() : resolve(cacheDir), fetch: ending, onProgress };
+  const cache = cacheDir === undefined ? cacheFolder() : resolve(cacheDir);
+  const remote = { cache, fetch: endingWith(signal, fetch), onProgress, onNotice };
   if (spec === 'default') return embeddedModel();
   if (spec.startsWith('hf:')) {
-    // The library of the hub loads only when needed.
+    // Other models need neither the hub nor its cache.
     const { fetchFromHub } = await import('./hub.ts');
     return fetchFromHub(spec.slice(3), remote);
   }

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Progress, type ResolvedModel, resolveModel } from '../../../src/node/models/index.ts';
 import { guarded } from '../../../src/node/models/network.ts';
-import { commit, FakeServer, onnxBytes, sha256 } from './server.ts';
+import { commit, FakeServer, HUB_VARIABLES, onnxBytes, sha256 } from './server.ts';
 
 let server: FakeServer;
 let cacheDir: string;
@@ -17,8 +17,7 @@ beforeEach(async () => {
   server = new FakeServer();
   vi.stubEnv('HF_ENDPOINT', await server.start());
   vi.stubEnv('HF_HOME', join(cacheDir, 'huggingface'));
-  for (const name of ['HF_TOKEN', 'HF_TOKEN_PATH', 'HF_HUB_CACHE', 'HUGGINGFACE_HUB_CACHE'])
-    vi.stubEnv(name, undefined);
+  for (const name of HUB_VARIABLES) vi.stubEnv(name, undefined);
   server.files.set('ann/net/onnx/model.onnx', model);
   server.files.set('ann/net/onnx/model.onnx_data', Buffer.from('external weights'));
   server.files.set('ann/net/config.json', Buffer.from('{"id2label":{"0":"ant"}}'));
@@ -34,7 +33,7 @@ afterEach(async () => {
 const whole = async (resolved: ResolvedModel) => ({ ...resolved, sha256: await resolved.sha256() });
 
 const parts = async () =>
-  (await readdir(cacheDir, { recursive: true })).filter((file) => file.toString().endsWith('.part'));
+  (await readdir(cacheDir, { recursive: true })).filter((file) => file.toString().endsWith('.incomplete'));
 
 describe('hf:', () => {
   const resolve = (spec = 'hf:ann/net', onProgress?: (p: Progress) => void) =>
@@ -59,15 +58,33 @@ describe('hf:', () => {
     expect(await parts()).toEqual([]);
   });
 
-  test('a second use needs no network, by branch, by commit, or without the server', async () => {
+  test('a second use asks for the commit of a branch only, and a commit needs no network', async () => {
     const first = await resolve();
-    const requests = server.log.length;
+    server.log.length = 0;
     expect(await whole(await resolve())).toEqual(await whole(first));
+    expect(server.log).toEqual(['GET api/models/ann/net/revision/main']);
     expect((await resolve(`hf:ann/net@${commit}`)).path).toBe(first.path);
-    expect(server.log.length).toBe(requests);
-    const offline = vi.fn(fetch);
-    expect(await whole(await resolveModel('hf:ann/net', { cacheDir, fetch: offline }))).toEqual(await whole(first));
-    expect(offline).not.toHaveBeenCalled();
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    expect(await whole(await resolve())).toEqual(await whole(first));
+    await expect(resolve('hf:ann/other')).rejects.toMatchObject({
+      code: 'not-found',
+      message: 'hf:ann/other is not in the cache, and HF_HUB_OFFLINE forbids a download',
+    });
+    expect(server.log).toHaveLength(1);
+  });
+
+  test.each([
+    ['is unreachable', () => server.stop(), /^cannot reach 127/],
+    ['fails', () => Object.assign(server, { refuse: { path: /./, status: 503 } }), /answered 503 for hf:ann\/net/],
+    ['refuses', () => Object.assign(server, { refuse: { path: /./, status: 401 } }), /is private, gated/],
+  ])('if the hub %s, the last known commit is used, with a notice', async (_, break_, notice) => {
+    const first = await resolve();
+    await break_();
+    const notices: string[] = [];
+    const second = await resolveModel('hf:ann/net', { cacheDir, onNotice: (message) => notices.push(message) });
+    expect(await whole(second)).toEqual(await whole(first));
+    expect(notices).toEqual([expect.stringMatching(notice)]);
+    expect(notices[0]).toContain('the last known commit of hf:ann/net is used');
   });
 
   test('a cached model that has changed on disk is downloaded again', async () => {
@@ -105,7 +122,7 @@ describe('hf:', () => {
     server.cut = { after: 100_000, times: 1 };
     server.stall = true;
     const asked = new AbortController();
-    const onProgress = ({ received }: { received: number }) => received > 0 && asked.abort();
+    const onProgress = ({ file }: Progress) => file === 'model.onnx' && asked.abort();
     await expect(resolveModel('hf:ann/net', { cacheDir, signal: asked.signal, onProgress })).rejects.toMatchObject({
       name: 'AbortError',
     });
@@ -225,10 +242,12 @@ describe('hf:', () => {
     const resolved = await resolve();
     expect(resolved).toMatchObject({ folder: dirname(onnx), preprocessing: { size: 1 } });
     expect(await resolved.sha256()).toBe(sha256(model));
-    expect(server.log).toEqual([]);
+    // Only the external data was missing.
+    expect(server.log.filter((line) => /cdn|resolve/.test(line) && !line.includes('onnx_data'))).toEqual([]);
     // A partial snapshot does not show which files exist.
     await rm(join(home, `snapshots/${commit}/config.json`));
-    expect((await resolve()).folder.startsWith(home)).toBe(false);
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    await expect(resolve()).rejects.toMatchObject({ code: 'not-found' });
   });
 });
 

@@ -25,6 +25,12 @@ export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update
 const gitBlob = (bytes: Uint8Array): string =>
   createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
 
+/** Variables of the hub that a developer can have set. */
+export const HUB_VARIABLES = [
+  ...['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN', 'HF_TOKEN_PATH', 'HF_HUB_CACHE', 'HUGGINGFACE_HUB_CACHE'],
+  ...['HF_HUB_OFFLINE', 'TRANSFORMERS_OFFLINE', 'HF_HUB_DISABLE_SYMLINKS'],
+];
+
 export const commit = '0123456789abcdef0123456789abcdef01234567';
 
 /** A local server that imitates the hub and plain web servers, including faults. */
@@ -76,13 +82,23 @@ export class FakeServer {
     }
     const info = /^api\/models\/([^/]+\/[^/]+)\/revision\/(.+)$/.exec(path);
     if (info) return this.modelInfo(response, info[1]);
-    const paths = /^api\/models\/([^/]+\/[^/]+)\/paths-info\/(.+)$/.exec(path);
-    if (paths) return this.pathsInfo(request, response, paths[1]);
     const file = /^([^/]+\/[^/]+)\/resolve\/[^/]+\/(.+)$/.exec(path);
+    const bytes = file && this.files.get(`${file[1]}/${file[2]}`);
+    if (bytes) response.setHeader('x-repo-commit', commit);
     // Redirects large files once, as the hub does for LFS.
-    if (file?.[2].includes('.onnx')) {
-      response.writeHead(302, { location: `/cdn/${file[1]}/${file[2]}`, 'x-linked-etag': `"${this.lie ?? 'x'}"` });
+    if (file && bytes && file[2].includes('.onnx')) {
+      response.writeHead(302, {
+        location: `/cdn/${file[1]}/${file[2]}`,
+        'x-linked-etag': `"${this.lie ?? sha256(bytes)}"`,
+        'x-linked-size': bytes.length - this.understate,
+      });
       response.end();
+      return;
+    }
+    if (bytes) {
+      response.setHeader('etag', `"${gitBlob(bytes)}"`);
+      response.setHeader('content-length', bytes.length);
+      response.end(bytes);
       return;
     }
     this.send(request, response, file ? `${file[1]}/${file[2]}` : path.replace(/^cdn\//, ''));
@@ -99,24 +115,6 @@ export class FakeServer {
     response.setHeader('content-type', 'application/json');
     response.end(
       JSON.stringify({ _id: '1', id: name, sha: commit, siblings: siblings.map((rfilename) => ({ rfilename })) }),
-    );
-  }
-
-  private async pathsInfo(request: IncomingMessage, response: ServerResponse, name: string): Promise<void> {
-    let body = '';
-    for await (const chunk of request) body += chunk;
-    const { paths } = JSON.parse(body) as { paths: string[] };
-    response.setHeader('content-type', 'application/json');
-    response.end(
-      JSON.stringify(
-        paths.map((path) => {
-          const bytes = this.files.get(`${name}/${path}`) ?? Buffer.alloc(0);
-          const lfs = path.includes('.onnx') && {
-            lfs: { oid: this.lie ?? sha256(bytes), size: bytes.length - this.understate, pointerSize: 134 },
-          };
-          return { path, type: 'file', size: bytes.length, oid: gitBlob(bytes), ...lfs };
-        }),
-      ),
     );
   }
 
