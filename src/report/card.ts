@@ -7,13 +7,13 @@ import { countsOf, labelScores } from '../tasks/metrics/index.ts';
 import { assessed } from './assessed.ts';
 import { chosenBy, keptWeights, rowOf, trainedBy } from './federation/words.ts';
 import { count, decimal, duration, interval, percent, plural, score, sum } from './format.ts';
-import { frontMatter } from './front-matter.ts';
+import { frontMatter, type HubMetric } from './front-matter.ts';
 import { type IntegerKernels, quantizedUse } from './quantized.ts';
 import type { CardRun, ClassifierCard } from './types.ts';
 
 /** Facts for the model card that the report does not have. */
 export interface ShippedModel {
-  /** Licence identifier of the Hugging Face hub, such as `mit`. Default: `unknown`. */
+  /** Licence identifier of the Hugging Face hub, such as `mit`. Default: that of the base model, or `unknown`. */
   readonly license?: string;
   /** Name of the graph's image input. Text models have fixed names. */
   readonly input: string;
@@ -57,22 +57,26 @@ export function originOf({ source, name }: Pick<CardRun['model'], 'source' | 'na
 const pipelineOf = ({ noun }: Pick<ClassifierCard['data'], 'noun'>): string =>
   noun === 'text' ? 'text-classification' : 'image-classification';
 
-function classifierFrontMatter({ title, model, after, data }: ClassifierCard, { license }: ShippedModel): string {
-  const { macro, rocAuc } = after;
+/** The scores of a classifier, as the hub names them. */
+function hubMetrics({ accuracy, f1, macro, matthews, rocAuc, loss }: ClassifierCard['after']): HubMetric[] {
   const args = { average: 'macro' };
+  return [
+    { type: 'accuracy', name: 'Accuracy', value: accuracy },
+    { type: 'f1', name: 'F1 (macro)', value: f1, args },
+    { type: 'precision', name: 'Precision (macro)', value: macro.precision, args },
+    { type: 'recall', name: 'Recall (macro)', value: macro.recall, args },
+    { type: 'matthews_correlation', name: 'Matthews correlation', value: matthews },
+    ...(rocAuc === null ? [] : [{ type: 'roc_auc', name: 'ROC AUC (macro, one-vs-rest)', value: rocAuc, args }]),
+    { type: 'loss', name: 'Loss', value: loss },
+  ];
+}
+
+function classifierFrontMatter({ title, model, after, test, data }: ClassifierCard, { license }: ShippedModel): string {
   const pipeline = pipelineOf(data);
   return frontMatter({
     ...{ title, model, license, pipeline, task: pipeline, tag: pipeline },
     data: { path: data.path, type: data.noun === 'text' ? 'text' : 'imagefolder' },
-    metrics: [
-      { type: 'accuracy', name: 'Accuracy', value: after.accuracy },
-      { type: 'f1', name: 'F1 (macro)', value: after.f1, args },
-      { type: 'precision', name: 'Precision (macro)', value: macro.precision, args },
-      { type: 'recall', name: 'Recall (macro)', value: macro.recall, args },
-      { type: 'matthews_correlation', name: 'Matthews correlation', value: after.matthews },
-      ...(rocAuc === null ? [] : [{ type: 'roc_auc', name: 'ROC AUC (macro, one-vs-rest)', value: rocAuc, args }]),
-      { type: 'loss', name: 'Loss', value: after.loss },
-    ],
+    results: { validation: hubMetrics(after), ...(test && { test: hubMetrics(test) }) },
   });
 }
 
@@ -327,7 +331,7 @@ With [transformers.js](https://huggingface.co/docs/transformers.js):
 \`\`\`js
 import { pipeline } from '@huggingface/transformers';
 
-const classify = await pipeline('${pipelineOf(data.data)}', './model'); // this folder
+const classify = await pipeline('${pipelineOf(data.data)}', './model'); // this folder, or owner/name on the Hugging Face hub
 console.log(await classify(${usage.example}));
 \`\`\`
 ${resizedOtherwise(shipped)}

@@ -1,8 +1,9 @@
+import { CATALOGUE } from '../catalogue.ts';
 import { unicodeEscaped } from '../escapes.ts';
 import type { CardRun } from './types.ts';
 
 /** A score under its name in the hub's `evaluate`. */
-interface HubMetric {
+export interface HubMetric {
   readonly type: string;
   readonly name?: string;
   readonly value: number;
@@ -20,47 +21,55 @@ export interface FrontMatter extends Pick<CardRun, 'title'> {
   /** The last tag. */
   readonly tag: string;
   readonly data: { readonly path: string; readonly type: string };
-  readonly metrics: readonly HubMetric[];
+  /** Scores of the validation set, and of the test set if there is one. Scores that are not numbers are left out. */
+  readonly results: Readonly<Partial<Record<'validation' | 'test', readonly HubMetric[]>>>;
 }
 
 // Characters that YAML 1.1 forbids or treats as a line break.
 const UNSAFE = /[^\n\x20-\x7e\xa0-\u2027\u202a-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/gu;
 
 /** The block at the top of a model card. All strings are quoted, because YAML 1.1, still in use, has more words for `true` than 1.2. */
-export function frontMatter({ title, model, license, pipeline, task, tag, data, metrics }: FrontMatter): string {
+export function frontMatter({ title, model, license, pipeline, task, tag, data, results }: FrontMatter): string {
   const base = /^hf:([\w.-]+\/[\w.-]+)/.exec(model.source)?.[1];
+  const measured = Object.entries(results)
+    .map(([split, metrics]) => [split, metrics.filter(({ value }) => Number.isFinite(value)).map(hubMetric)] as const)
+    .filter(([, metrics]) => metrics.length > 0);
   const lines = linesOf({
-    license: license ?? 'unknown',
+    license: license ?? licenseOf(model.source) ?? 'unknown',
     library_name: 'transformers.js',
     pipeline_tag: pipeline,
     base_model: base,
     tags: ['onnx', 'thaw', tag],
-    'model-index': [
-      {
-        name: title,
-        results: [
+    'model-index': measured.length
+      ? [
           {
-            task: { type: task },
-            dataset: {
-              name: data.path.split(/[\\/]/).filter(Boolean).pop() ?? data.path,
-              type: data.type,
-              split: 'validation',
-            },
-            metrics: metrics.map((metric) => ({ ...metric, value: rounded(metric.value) })),
+            name: title,
+            results: measured.map(([split, metrics]) => ({
+              task: { type: task },
+              dataset: { name: data.path.split(/[\\/]/).filter(Boolean).pop() ?? data.path, type: data.type, split },
+              metrics,
+            })),
           },
-        ],
-      },
-    ],
+        ]
+      : undefined,
   });
   return `---\n${unicodeEscaped(`${lines.join('\n')}\n`, UNSAFE)}---`;
+}
+
+/** Licences that the hub knows by their names in lower case. */
+const HUB_LICENSES = ['Apache-2.0', 'MIT'];
+
+/** The licence of a model of the catalogue, as the hub names it. */
+function licenseOf(source: string): string | undefined {
+  const licence = CATALOGUE.find(({ address }) => address === source)?.licence;
+  return licence && (HUB_LICENSES.includes(licence) ? licence.toLowerCase() : 'other');
 }
 
 /** A value as YAML: JSON is YAML, and lists and objects go one entry a line, as people read them. Pages would load a whole package for it. */
 function linesOf(value: unknown): string[] {
   if (Array.isArray(value))
     return value.flatMap((entry) => linesOf(entry).map((line, i) => `${i === 0 ? '-' : ' '} ${line}`));
-  if (typeof value !== 'object' || value === null)
-    return [typeof value === 'number' && Number.isNaN(value) ? '.nan' : JSON.stringify(value)];
+  if (typeof value !== 'object' || value === null) return [JSON.stringify(value)];
   return Object.entries(value).flatMap(([key, entry]) => {
     if (entry === undefined) return [];
     const lines = linesOf(entry);
@@ -68,4 +77,8 @@ function linesOf(value: unknown): string[] {
   });
 }
 
-const rounded = (value: number): number => (Number.isFinite(value) ? Number(value.toFixed(4)) : Number.NaN);
+const hubMetric = ({ value, ...metric }: HubMetric) => ({
+  ...metric,
+  value: Number(value.toFixed(4)),
+  verified: false,
+});

@@ -58,7 +58,8 @@ const NAMES = [
 describe('modelCard', () => {
   it('starts with metadata for the Hugging Face hub', () => {
     const data = fixture();
-    const meta = frontMatter(modelCard(data, shipped));
+    const tested = { ...data.after, accuracy: 0.54321 };
+    const meta = frontMatter(modelCard({ ...data, test: tested }, shipped));
     expect(meta).toMatchObject({
       license: 'unknown',
       library_name: 'transformers.js',
@@ -68,7 +69,13 @@ describe('modelCard', () => {
     expect(meta).not.toHaveProperty('base_model');
     const { accuracy, f1, macro, matthews, rocAuc, loss } = data.after;
     const measured = { accuracy, f1, precision: macro.precision, recall: macro.recall, matthews_correlation: matthews };
-    const { metrics } = meta['model-index'][0].results[0] as { metrics: { type: string; value: number }[] };
+    const [validation, test] = meta['model-index'][0].results;
+    expect(validation).toMatchObject({ task: { type: 'image-classification' }, dataset: { split: 'validation' } });
+    expect(test).toMatchObject({
+      dataset: { ...validation.dataset, split: 'test' },
+      metrics: expect.arrayContaining([{ type: 'accuracy', name: 'Accuracy', value: 0.5432, verified: false }]),
+    });
+    const { metrics } = validation as { metrics: { type: string; value: number }[] };
     expect(Object.fromEntries(metrics.map(({ type, value }) => [type, value]))).toEqual(
       Object.fromEntries(
         Object.entries({ ...measured, roc_auc: rocAuc!, loss }).map(([type, value]) => [
@@ -77,6 +84,15 @@ describe('modelCard', () => {
         ]),
       ),
     );
+  });
+
+  it('leaves out scores that are not numbers, and a test set that is not there', () => {
+    const data = fixture();
+    const meta = frontMatter(modelCard({ ...data, test: null, after: { ...data.after, loss: Number.NaN } }, shipped));
+    const { results } = meta['model-index'][0];
+    expect(results).toHaveLength(1);
+    expect(results[0].metrics.map(({ type }: { type: string }) => type)).not.toContain('loss');
+    expect(results[0].metrics.map(({ type }: { type: string }) => type)).toContain('accuracy');
   });
 
   it.each([
@@ -95,6 +111,11 @@ describe('modelCard', () => {
     const source = 'hf:owner/a.model-1';
     const meta = frontMatter(modelCard({ ...data, model: { ...data.model, source } }, { ...shipped, license: 'mit' }));
     expect(meta).toMatchObject({ license: 'mit', base_model: 'owner/a.model-1' });
+    const licenseOf = (source: string) =>
+      frontMatter(modelCard({ ...data, model: { ...data.model, source } }, shipped)).license;
+    expect(['default', 'hf:Xenova/resnet-50', 'hf:Xenova/mobilevit-small', 'hf:owner/other'].map(licenseOf)).toEqual([
+      ...['mit', 'apache-2.0', 'other', 'unknown'],
+    ]);
   });
 
   it.each([

@@ -32,7 +32,7 @@ interface Use {
 
 const SCORES = `import { AutoImageProcessor, AutoModelForImageClassification, RawImage } from '@huggingface/transformers';
 
-const processor = await AutoImageProcessor.from_pretrained('./model'); // this folder
+const processor = await AutoImageProcessor.from_pretrained('./model'); // this folder, or owner/name on the Hugging Face hub
 const model = await AutoModelForImageClassification.from_pretrained('./model');
 const { logits } = await model(await processor(await RawImage.read('image.jpg')));`;
 
@@ -60,7 +60,7 @@ console.log(logits.data); // in the order of model.config.id2label`,
     pipeline: 'image-feature-extraction',
     javascript: `import { pipeline } from '@huggingface/transformers';
 
-const embed = await pipeline('image-feature-extraction', './model'); // this folder
+const embed = await pipeline('image-feature-extraction', './model'); // this folder, or owner/name on the Hugging Face hub
 const { data } = await embed('image.jpg'); // the dot product of two vectors is their cosine similarity, -1 to 1`,
     python: 'print(output)  # the dot product of two vectors is their cosine similarity, -1 to 1',
     output: 'a unit vector',
@@ -76,7 +76,7 @@ function classifierUse(shipped: ShippedModel): Use {
     pipeline,
     javascript: `import { pipeline } from '@huggingface/transformers';
 
-const classify = await pipeline('${pipeline}', './model'); // this folder
+const classify = await pipeline('${pipeline}', './model'); // this folder, or owner/name on the Hugging Face hub
 console.log(await classify(${example}));`,
     python: code,
     output: 'one logit per class; apply softmax for probabilities',
@@ -88,12 +88,13 @@ const useOf = ({ task }: TaskCard, shipped: ShippedModel): Use =>
   task === 'classification' ? classifierUse(shipped) : USES[task];
 
 function taskFrontMatter(data: TaskCard, shipped: ShippedModel): string {
-  const { title, task, model, metric, after } = data;
+  const { title, task, model, metric, after, tested } = data;
   const { pipeline } = useOf(data, shipped);
+  const score = (value: number) => ({ type: metric.key, name: metric.title, value });
   return frontMatter({
     ...{ title, model, license: shipped.license, pipeline, task: pipeline ?? 'image-regression', tag: task },
     data: { path: data.data.path, type: 'imagefolder' },
-    metrics: [{ type: metric.title, value: after }],
+    results: { validation: [score(after)], ...(tested !== null && { test: [score(tested)] }) },
   });
 }
 
