@@ -61,7 +61,7 @@ const HUB_LICENSES = ['Apache-2.0', 'MIT'];
 
 /** The licence of a model of the catalogue, as the hub names it. */
 function licenseOf(source: string): string | undefined {
-  const licence = CATALOGUE.find(({ address }) => address === source)?.licence;
+  const licence = CATALOGUE.find(({ address }) => address === source.replace(/@.*$/, ''))?.licence;
   return licence && (HUB_LICENSES.includes(licence) ? licence.toLowerCase() : 'other');
 }
 

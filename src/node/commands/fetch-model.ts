@@ -1,5 +1,6 @@
 import { requireText } from '../../errors.ts';
 import { type ResolvedModel, resolveModel } from '../models/index.ts';
+import { isPath } from '../models/resolve.ts';
 import type { JobHooks } from './events.ts';
 
 /** @throws ThawError `bad-config` if a caller in JavaScript gives no model */
@@ -14,4 +15,11 @@ export async function fetchModel(spec: string, { onEvent, signal }: JobHooks): P
     onNotice: (message) => onEvent?.({ type: 'notice', message }),
     signal,
   });
+}
+
+/** The name of a model at its present version, for jobs that open it several times. Downloads it. */
+export async function pinnedModel(spec: string, hooks: JobHooks): Promise<string> {
+  if (isPath(spec)) return spec;
+  const { source, commit } = await fetchModel(spec, hooks);
+  return commit === undefined ? source : `${source.replace(/@.*$/, '')}@${commit}`;
 }

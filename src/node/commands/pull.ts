@@ -1,5 +1,5 @@
 import { cp, mkdir, readdir, stat } from 'node:fs/promises';
-import { basename, join, resolve, sep } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import { requireText, ThawError } from '../../errors.ts';
 import { parseRepository } from '../models/hub-client.ts';
 import type { JobHooks } from './events.ts';
@@ -31,7 +31,7 @@ export async function pull({ repository, revision, out }: PullRequest, hooks: Jo
   const target = parseRepository(revision === undefined ? repository : `${repository}@${revision}`);
   const isMain = target.revision === 'main';
   const model = `hf:${target.name}${isMain ? '' : `@${target.revision}`}`;
-  const { folder, sha256 } = await fetchModel(model, hooks);
+  const { folder, commit = '', sha256 } = await fetchModel(model, hooks);
   const copied = out === undefined ? undefined : await copy(folder, resolve(out));
   const found = await readdir(folder, { recursive: true });
   const files = await Promise.all(
@@ -39,7 +39,7 @@ export async function pull({ repository, revision, out }: PullRequest, hooks: Jo
   );
   return {
     model,
-    commit: basename(folder),
+    commit,
     folder: copied ?? folder,
     files: files
       .filter(({ info }) => info.isFile())

@@ -20,6 +20,8 @@ export interface ModelFiles {
   readonly source?: string;
   /** SHA-256 of the `.onnx` file, if already computed. */
   readonly sha256?: string;
+  /** For a model of the hub. */
+  readonly commit?: string;
 }
 
 const isFile = (path: string) => existsSync(path) && statSync(path).isFile();

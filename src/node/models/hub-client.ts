@@ -105,16 +105,20 @@ export class Hub {
   /** Commit and files of a revision. */
   async list(revision: string): Promise<RemoteRevision> {
     // The library loads only when needed.
-    const { modelInfo } = await import('@huggingface/hub');
-    const info = await this.ask(revision, () =>
-      modelInfo({
-        ...{ ...this.shared, name: this.name, revision },
-        additionalFields: ['sha', 'filePaths'],
-        fetch: shortly(this.fetch),
-      }),
-    );
-    if (!isCommit(String(info.sha)) || !Array.isArray(info.filePaths)) throw this.unexpected('names no commit');
-    return { commit: info.sha, files: info.filePaths, isPrivate: info.private };
+    const { listFiles, modelInfo } = await import('@huggingface/hub');
+    const shared = { ...this.shared, fetch: shortly(this.fetch) };
+    return this.ask(revision, async () => {
+      const { name } = this;
+      const info = await modelInfo({ ...shared, name, revision, additionalFields: ['sha', 'filePaths'] });
+      const commit = info.sha;
+      if (!isCommit(String(commit))) throw this.unexpected('names no commit');
+      const files = [...info.filePaths];
+      // Some mirrors list files only as a tree.
+      if (files.length === 0)
+        for await (const { type, path } of listFiles({ ...shared, repo: name, revision: commit, recursive: true }))
+          if (type === 'file') files.push(path);
+      return { commit, files, isPrivate: info.private };
+    });
   }
 
   /** Facts about a file; undefined if the revision does not have it. Does not follow the redirect to its contents. */

@@ -46,10 +46,10 @@ export async function prepareBranch(hub: Hub, { branch, visibility }: PushTarget
   const unlessThere = (error: unknown) => {
     if (statusOf(error) !== 409) throw pushError(hub, error);
   };
-  let main = await ifThere('main');
+  let main: typeof NEW | undefined = (await ifThere('main')) ?? undefined;
   if (!main) {
-    await createRepo({ ...hub.shared, repo: name, visibility, accessToken: token! }).catch(unlessThere);
-    main = await listed('main');
+    const created = await createRepo({ ...hub.shared, repo: name, visibility, accessToken: token! }).catch(unlessThere);
+    main = created ? NEW : await listed('main');
   }
   if (main.isPrivate !== undefined && main.isPrivate !== (visibility === 'private'))
     throw main.isPrivate
@@ -67,8 +67,11 @@ export async function prepareBranch(hub: Hub, { branch, visibility }: PushTarget
   const found = await ifThere(branch);
   if (found) return found;
   await createBranch({ ...hub.shared, repo: name, branch }).catch(unlessThere);
-  return listed(branch);
+  return main === NEW ? NEW : listed(branch);
 }
+
+/** A new repository has no files of a model. */
+const NEW: PushedBranch & { readonly isPrivate?: boolean } = { commit: '', files: [] };
 
 /** The files that the branch lacks, or has with other contents. */
 export async function changedFiles(
@@ -204,11 +207,15 @@ function counting(fetcher: typeof fetch, onSent: (bytes: number) => void): typeo
 const ATTEMPTS = 4;
 const isTemporary = (status: number): boolean => status === 408 || status === 429 || status >= 500;
 
-/** Sends files again after a temporary failure. Other requests fail at once: a commit might be there although its answer was lost. */
+/** Requests with contents under a name of their own, to Git LFS or Xet. A commit might be there although its answer was lost. */
+const isRepeatable = (address: string, { method }: RequestInit = {}): boolean =>
+  method === 'PUT' || /\/v1\/(xorbs|shards)\b/.test(address);
+
+/** Sends files again after a temporary failure. */
 function persistent(fetcher: typeof fetch, signal: AbortSignal | undefined): typeof fetch {
   return async (input, init) => {
     for (let attempt = 1; ; attempt++) {
-      const isLast = init?.method !== 'PUT' || attempt === ATTEMPTS;
+      const isLast = !isRepeatable(String(input), init) || attempt === ATTEMPTS;
       try {
         const response = await fetcher(input, init);
         if (isLast || !isTemporary(response.status)) return response;

@@ -79,7 +79,7 @@ async function intactModel({
   const sha256 = await digest(path);
   const etag = await cache.etagOf(commit, model);
   if (etag && isSha256(etag) && etag !== sha256) return undefined;
-  return { name: basename(name), path, folder, sha256 };
+  return { name: basename(name), path, folder, sha256, commit };
 }
 
 const isSha256 = (etag: string): boolean => /^[0-9a-f]{64}$/.test(etag);

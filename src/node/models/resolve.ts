@@ -15,6 +15,8 @@ export interface ResolvedModel {
   readonly name: string;
   /** As given by the user. For an address with secrets: without them, and with the checksum of the model. */
   readonly source: string;
+  /** For a model of the hub. */
+  readonly commit?: string;
   /** Absolute path of the `.onnx` file. */
   readonly path: string;
   /** The folder of its JSON files and external data. */
@@ -62,11 +64,12 @@ export async function resolveModel(spec: string, options: ResolveOptions = {}): 
   const config = await readJson(files.folder, 'config.json');
   const tokenizer = await readJson(files.folder, 'tokenizer.json');
   const tokenizerConfig = tokenizer && (await readJson(files.folder, 'tokenizer_config.json'));
-  const { name, path, folder } = files;
+  const { name, path, folder, commit } = files;
   let sha256 = files.sha256 === undefined ? undefined : Promise.resolve(files.sha256);
   return {
     ...{ name, path, folder },
     source: files.source ?? address,
+    ...(commit === undefined ? {} : { commit }),
     ...(preprocessing === undefined ? {} : { preprocessing }),
     ...(config === undefined ? {} : { config }),
     ...(tokenizer === undefined ? {} : { tokenizer, tokenizerConfig }),
@@ -93,7 +96,7 @@ export const isPath = (spec: string): boolean =>
   !/^[a-z][a-z0-9+.-]+:/i.test(spec) && (existsSync(spec) || !catalogueModel(spec));
 
 /** Whether `spec` is an address of a server. */
-export const isAddress = (spec: string): boolean => !isPath(spec) && !/^(default$|hf:)/.test(spec) && !existsSync(spec);
+const isAddress = (spec: string): boolean => !isPath(spec) && !/^(default$|hf:)/.test(spec) && !existsSync(spec);
 
 async function find(
   spec: string,

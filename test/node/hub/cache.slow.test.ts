@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { pinnedModel } from '../../../src/node/commands/fetch-model.ts';
 import { pull } from '../../../src/node/commands/index.ts';
 import { readModelFile, writeModelFile } from '../../../src/node/models/files.ts';
 import { resolveModel } from '../../../src/node/models/index.ts';
@@ -81,6 +82,21 @@ test('a new commit is noticed, and only its changed files are downloaded', async
   hub.log.length = 0;
   expect((await resolveModel(`hf:ann/net@${commit}`)).folder).toBe(first.folder);
   expect(hub.log).toEqual([]);
+});
+
+test('a mirror may list files as a tree only', async () => {
+  hub.treesOnly = true;
+  expect(readFileSync((await resolveModel('hf:ann/net')).path)).toEqual(model);
+});
+
+test('a job that opens a model several times uses one commit', async () => {
+  const spec = await pinnedModel('hf:ann/net', {});
+  expect(spec).toBe(`hf:ann/net@${commit}`);
+  expect(await pinnedModel(spec, {})).toBe(spec);
+  hub.add('ann/net', { 'config.json': '{}' });
+  expect((await resolveModel(spec)).config).toEqual({ model_type: 'resnet' });
+  expect(await pinnedModel(project.model, {})).toBe(project.model);
+  expect(await pinnedModel('default', {})).toBe('default');
 });
 
 test('an interrupted download does not count as a model, and continues', async () => {

