@@ -91,7 +91,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'push',
     usage: 'push <run> <owner/name>',
-    summary: 'upload the model of a run to the Hugging Face hub, private by default',
+    summary: 'upload the model of a run to the Hugging Face hub',
     load: () => import('./push.ts'),
   },
   {

@@ -5,7 +5,7 @@ import { JobDisplay } from '../terminal/job.ts';
 
 export const command = defineCommand({
   name: 'push',
-  summary: 'upload the model of a run to the Hugging Face hub, private by default',
+  summary: 'upload the model of a run to the Hugging Face hub',
   description:
     'Uploads model/ of the run: the card with the scores, the configuration and the ONNX files, in one commit. A second push sends only changed files, and a push after an interrupted one only missing files. The token with write access is HF_TOKEN, or that of hf auth login. HF_ENDPOINT names another server.',
   positionals: [

@@ -4,7 +4,7 @@ import { join, resolve, sep } from 'node:path';
 import { requireText, ThawError } from '../../errors.ts';
 import { listed } from '../../listed.ts';
 import { locate } from '../models/folder.ts';
-import { isCommit } from '../models/hub-cache.ts';
+import { isCommit, isOffline } from '../models/hub-cache.ts';
 import { Hub, parseRepository } from '../models/hub-client.ts';
 import { changedFiles, type LocalFile, prepareBranch, uploadFiles } from '../models/hub-push.ts';
 import { endingWith } from '../models/network.ts';
@@ -53,6 +53,7 @@ export async function push(request: PushRequest, hooks: JobHooks = {}): Promise<
   if (resolve(run) === path)
     throw new ThawError('bad-config', `${run} is a file`, 'Give a run, or the folder with the model and its card');
   const files = await filesOf(folder, hooks);
+  if (isOffline()) throw new ThawError('bad-config', 'HF_HUB_OFFLINE forbids a push', 'Unset HF_HUB_OFFLINE');
   const hub = await Hub.open(name, endingWith(hooks.signal, fetch));
   if (!hub.token)
     throw new ThawError(
@@ -63,7 +64,7 @@ export async function push(request: PushRequest, hooks: JobHooks = {}): Promise<
   const visibility: PushOutcome['visibility'] = request.public ? 'public' : 'private';
   const there = await prepareBranch(hub, { branch, visibility });
   noticeStale(there.files, files, { name, hooks });
-  const changed = await changedFiles(hub, { branch, there, files });
+  const changed = await changedFiles(hub, branch, there, files);
   const bytes = changed.reduce((sum, file) => sum + file.bytes, 0);
   const outcome = {
     url: branch === 'main' ? hub.page : `${hub.page}/tree/${encodeURIComponent(branch)}`,

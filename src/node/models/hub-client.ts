@@ -105,19 +105,29 @@ export class Hub {
   /** Commit and files of a revision. */
   async list(revision: string): Promise<RemoteRevision> {
     // The library loads only when needed.
-    const { listFiles, modelInfo } = await import('@huggingface/hub');
-    const shared = { ...this.shared, fetch: shortly(this.fetch) };
+    const { modelInfo } = await import('@huggingface/hub');
     return this.ask(revision, async () => {
       const { name } = this;
-      const info = await modelInfo({ ...shared, name, revision, additionalFields: ['sha', 'filePaths'] });
+      const fields = ['sha', 'filePaths'] as const;
+      const quick = { ...this.shared, fetch: shortly(this.fetch) };
+      const info = await modelInfo({ ...quick, name, revision, additionalFields: [...fields] });
       const commit = info.sha;
       if (!isCommit(String(commit))) throw this.unexpected('names no commit');
-      const files = [...info.filePaths];
       // Some mirrors list files only as a tree.
-      if (files.length === 0)
-        for await (const { type, path } of listFiles({ ...shared, repo: name, revision: commit, recursive: true }))
-          if (type === 'file') files.push(path);
+      const files = info.filePaths.length ? info.filePaths : [...(await this.contents(commit)).keys()];
       return { commit, files, isPrivate: info.private };
+    });
+  }
+
+  /** SHA-256 of each large file, and Git SHA-1 of each small one, by path. */
+  async contents(revision: string): Promise<ReadonlyMap<string, string | undefined>> {
+    const { listFiles } = await import('@huggingface/hub');
+    return this.ask(revision, async () => {
+      const ids = new Map<string, string | undefined>();
+      const asked = { ...this.shared, fetch: shortly(this.fetch), repo: this.name, revision, recursive: true };
+      for await (const { type, path, lfs, oid } of listFiles(asked))
+        if (type === 'file') ids.set(path, lfs?.oid ?? oid);
+      return ids;
     });
   }
 

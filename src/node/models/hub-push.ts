@@ -76,28 +76,33 @@ const NEW: PushedBranch & { readonly isPrivate?: boolean } = { commit: '', files
 /** The files that the branch lacks, or has with other contents. */
 export async function changedFiles(
   hub: Hub,
-  {
-    branch,
-    there,
-    files,
-  }: { readonly branch: string; readonly there: PushedBranch; readonly files: readonly LocalFile[] },
+  branch: string,
+  there: PushedBranch,
+  files: readonly LocalFile[],
 ): Promise<LocalFile[]> {
-  const changed = await Promise.all(
-    files.map(async (local) => {
-      if (!there.files.includes(local.path)) return true;
-      const remote = await hub.describe(branch, local.path).catch((error) => {
-        throw pushError(hub, error);
-      });
-      if (!remote) return true;
-      return remote.etag !== (await contentsId(local, remote.etag));
-    }),
-  );
-  return files.filter((_, i) => changed[i]);
+  if (!files.some(({ path }) => there.files.includes(path))) return [...files];
+  const etagOf = async (path: string) => {
+    const remote = await hub.describe(branch, path).catch((error) => {
+      throw pushError(hub, error);
+    });
+    return remote?.etag;
+  };
+  // One request for all files. On a server without trees, the ETags decide.
+  const ids = await hub.contents(branch).catch(() => new Map<string, string>());
+  const changed: LocalFile[] = [];
+  for (const local of files) {
+    if (there.files.includes(local.path)) {
+      if (await hasContents(local, ids.get(local.path))) continue;
+      if (await hasContents(local, await etagOf(local.path))) continue;
+    }
+    changed.push(local);
+  }
+  return changed;
 }
 
-/** How the hub names contents: large files by SHA-256, small ones as Git does. */
-const contentsId = ({ file, bytes }: LocalFile, etag: string): Promise<string> =>
-  etag.length === 64 ? digest(file) : digest(file, 'sha1', `blob ${bytes}\0`);
+/** Whether a file has these contents. The hub names large files by their SHA-256, and small ones as Git does. */
+const hasContents = async ({ file, bytes }: LocalFile, id: string | undefined): Promise<boolean> =>
+  id !== undefined && id === (id.length === 64 ? await digest(file) : await digest(file, 'sha1', `blob ${bytes}\0`));
 
 export interface UploadOptions {
   readonly branch: string;

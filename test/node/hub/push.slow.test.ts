@@ -83,6 +83,14 @@ test('a second push makes no commit, and a changed file is the only one in the n
   expect(hub.text('ann/pets', 'README.md')).toMatch(/More\.\n$/);
 });
 
+test('a server without trees, or with other ETags, still recognizes files', async () => {
+  await pushRun();
+  hub.refuse = { path: /\/tree\//, status: 404, times: 99 };
+  expect(await pushRun()).toMatchObject({ changed: false });
+  hub.refuse = { path: /\/resolve\//, status: 404, times: 99 };
+  expect(await pushRun()).toMatchObject({ changed: false });
+});
+
 test('a branch is created, and main stays', async () => {
   await pushRun();
   const main = hub.repositories.get('ann/pets')!.branches.get('main');
@@ -115,8 +123,11 @@ test('without a token, nothing is sent; the token of a login works', async () =>
     message: expect.stringContaining('needs a token'),
     hint: expect.stringMatching(/settings\/tokens, and set HF_TOKEN \(or run hf auth login\)/),
   });
-  expect(hub.log).toEqual([]);
   writeFileSync(join(home, 'token'), 'hf_ann\n');
+  vi.stubEnv('HF_HUB_OFFLINE', '1');
+  await expect(pushRun()).rejects.toMatchObject({ message: 'HF_HUB_OFFLINE forbids a push' });
+  expect(hub.log).toEqual([]);
+  vi.stubEnv('HF_HUB_OFFLINE', undefined);
   expect(await pushRun()).toMatchObject({ changed: true });
 });
 
