@@ -76,9 +76,11 @@ export function writeAdapters(
     add(`${module}.lora_B.weight`, b, !outputsFirst);
   }
   for (const name of [head.weight, head.bias]) if (name !== undefined) add(name, name, false);
+  const [, name, revision] = /^hf:([^@]+)(?:@(.+))?$/.exec(model) ?? [];
   const config = {
     peft_type: 'LORA',
-    base_model_name_or_path: model,
+    base_model_name_or_path: name ?? model,
+    revision: revision ?? null,
     r: set.rank,
     lora_alpha: set.alpha,
     lora_dropout: dropout,

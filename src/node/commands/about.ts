@@ -9,7 +9,7 @@ import type { RunIdentity, RunReader, RunSource } from '../run/index.ts';
 
 /** How a run began: the model, the data and the task. The run keeps it as `about` of its source. */
 export interface About {
-  /** As given by the user. */
+  /** As given by the user, at the commit that the run trains if it is a model of the hub. */
   readonly model: string;
   readonly data: string;
   /** Absolute. */

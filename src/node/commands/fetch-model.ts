@@ -19,7 +19,9 @@ export async function fetchModel(spec: string, { onEvent, signal }: JobHooks): P
 
 /** The name of a model at its present version, for jobs that open it several times. Downloads it. */
 export async function pinnedModel(spec: string, hooks: JobHooks): Promise<string> {
-  if (isPath(spec)) return spec;
-  const { source, commit } = await fetchModel(spec, hooks);
-  return commit === undefined ? source : `${source.replace(/@.*$/, '')}@${commit}`;
+  return isPath(spec) ? spec : pinnedSource(await fetchModel(spec, hooks));
 }
+
+/** The name of a model that always means the same files. */
+export const pinnedSource = ({ source, commit }: Pick<ResolvedModel, 'source' | 'commit'>): string =>
+  commit === undefined ? source : `${source.replace(/@.*$/, '')}@${commit}`;

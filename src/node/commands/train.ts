@@ -8,7 +8,7 @@ import { createRun, identifySamples, type RunWriter } from '../run/index.ts';
 import type { About } from './about.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
-import { fetchModel } from './fetch-model.ts';
+import { fetchModel, pinnedSource } from './fetch-model.ts';
 import type { TrainingResult } from './finish.ts';
 import { requireData } from './inputs.ts';
 import { shownPath } from './paths.ts';
@@ -66,7 +66,7 @@ export async function train<T extends TaskName = 'classification'>(
     const { task, dataset, format, source, continued } = session.parts;
     const dataPath = resolve(request.data);
     const about: About = {
-      model: files.source,
+      model: pinnedSource(files),
       data: request.data,
       dataPath,
       name: files.name,
@@ -80,7 +80,7 @@ export async function train<T extends TaskName = 'classification'>(
     const environment = await runEnvironmentOf(runtime, format);
     const record = { ...newRecord(continued), memory, environment };
     const written = run as RunWriter;
-    await written.writeConfig({ model: files.source, data: request.data, ...session.parts.settings });
+    await written.writeConfig({ model: about.model, data: request.data, ...session.parts.settings });
     await saveRecord(written, record);
     // From here, the run can be resumed.
     await written.saveSource({ model: source, identity, about: { ...about } });

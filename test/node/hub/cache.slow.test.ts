@@ -12,7 +12,7 @@ import {
 import { dirname, join, relative } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { pinnedModel } from '../../../src/node/commands/fetch-model.ts';
-import { pull } from '../../../src/node/commands/index.ts';
+import { pull, train } from '../../../src/node/commands/index.ts';
 import { readModelFile, writeModelFile } from '../../../src/node/models/files.ts';
 import { resolveModel } from '../../../src/node/models/index.ts';
 import { thaw } from '../../cli/streams.ts';
@@ -97,6 +97,18 @@ test('a job that opens a model several times uses one commit', async () => {
   expect((await resolveModel(spec)).config).toEqual({ model_type: 'resnet' });
   expect(await pinnedModel(project.model, {})).toBe(project.model);
   expect(await pinnedModel('default', {})).toBe('default');
+});
+
+test('a run can be repeated with the same commit', async () => {
+  const out = join(home, 'run');
+  const settings = { epochs: 1, lora: { rank: 2 } } as const;
+  await train({ model: 'hf:ann/net', data: project.data, out, settings });
+  expect(readFileSync(join(out, 'config.yaml'), 'utf8')).toContain(`model: hf:ann/net@${commit}\n`);
+  expect(readFileSync(join(out, 'model/README.md'), 'utf8')).toContain('base_model: "ann/net"');
+  expect(JSON.parse(readFileSync(join(out, 'adapters/adapter_config.json'), 'utf8'))).toMatchObject({
+    base_model_name_or_path: 'ann/net',
+    revision: commit,
+  });
 });
 
 test('an interrupted download does not count as a model, and continues', async () => {

@@ -19,6 +19,7 @@ import { createRun, identifySamples, isFree } from '../../run/index.ts';
 import type { About } from '../about.ts';
 import type { JobHooks } from '../events.ts';
 import { openFeatures } from '../features.ts';
+import { pinnedSource } from '../fetch-model.ts';
 import { finishRun, type TrainingResult } from '../finish.ts';
 import { openLabelled, plainSource } from '../inputs.ts';
 import { quoted, shownPath } from '../paths.ts';
@@ -81,7 +82,7 @@ export async function finishFederation(
     const infos = stageInfos({ network, anatomy, config }, recorded.rounds);
     const rows = rowsOf(recorded, infos, task.metric);
     const about: About = {
-      model: resolved.source,
+      model: pinnedSource(resolved),
       data: request.data ?? "the clients' own data",
       dataPath,
       name: resolved.name,
@@ -100,7 +101,7 @@ export async function finishFederation(
       stopped: 'finished',
       environment: await runEnvironmentOf(runtime, preprocessing),
     };
-    await run.writeConfig({ model: resolved.source, data: about.data, ...settings });
+    await run.writeConfig({ model: about.model, data: about.data, ...settings });
     const identity = { model: about.sha256, classes: task.classes, samples };
     await run.saveSource({ model: prepared.source, identity, about: { ...about } });
     await run.rewindRows(rows);
