@@ -262,10 +262,17 @@ export interface Placed {
   readonly top: number;
 }
 
-/** A resized image as the model's input: float32 `[1, C, H, W]` or `[1, H, W, C]`. */
-export function inputOf(image: Pixels, p: Preprocessing): { data: Float32Array; shape: readonly number[] } {
-  const shape = batchShape(p, 1);
-  const data = new Float32Array(shape.reduce((a, b) => a * b));
-  writePixels(image, p, data, 0, inputOrigin(image, p));
+/** Resized images as the model's input: float32 `[N, C, H, W]` or `[N, H, W, C]`. */
+export function inputsOf(
+  images: readonly Pixels[],
+  p: Preprocessing,
+): { data: Float32Array; shape: readonly number[] } {
+  const shape = batchShape(p, images.length);
+  const size = batchShape(p, 1).reduce((a, b) => a * b);
+  const data = new Float32Array(images.length * size);
+  for (const [i, image] of images.entries()) writePixels(image, p, data, i * size, inputOrigin(image, p));
   return { data, shape };
 }
+
+/** The same for one image. */
+export const inputOf = (image: Pixels, p: Preprocessing) => inputsOf([image], p);

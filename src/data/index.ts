@@ -10,6 +10,16 @@ export {
   readAugmentation,
 } from './augment/index.ts';
 export { balancedOrder } from './balanced-order.ts';
+export { inputsOf } from './geometry.ts';
+export {
+  type HeatMap,
+  heatMap,
+  type ImageArea,
+  type OverlayPixels,
+  overlayPixels,
+  type PlacedMap,
+  seenArea,
+} from './heat-map.ts';
 export { readPreprocessing, writePreprocessing } from './huggingface.ts';
 export {
   IMAGE_CACHE_BYTES,

@@ -27,6 +27,12 @@ export { withDecidedPlan } from './decided-plan.ts';
 export { withEpochs } from './epochs.ts';
 export type { SessionEvent, SessionHooks } from './events.ts';
 export {
+  baselines,
+  type Completeness,
+  type ExplainOptions,
+  type Explanation,
+} from './explainer.ts';
+export {
   type FeatureBatch,
   FeatureExtractor,
   type FeatureLayout,
@@ -52,6 +58,7 @@ export { type InputFormat, inputFormatOf, type ModelFiles, noticeQuantized, noun
 export type { ClassNames, ContinuedClasses, KnownClasses } from './known-classes.ts';
 export {
   callable,
+  explanations,
   inputPredictions,
   inputSource,
   type LoadedModel,
@@ -76,7 +83,7 @@ export {
   sizesOf,
 } from './open.ts';
 export { withOutput } from './output.ts';
-export { checkTask, Predictor, type PredictorRequest } from './predictor.ts';
+export { checkTask, imageFormat, Predictor, type PredictorRequest } from './predictor.ts';
 export {
   anatomized,
   inferNetwork,

@@ -2,6 +2,7 @@ import type { BatchSource, ImageReader, TestView } from '../data/index.ts';
 import { isText, TextTokenizer } from '../data/text/index.ts';
 import { ThawError } from '../errors.ts';
 import type { Prediction, Task, TaskName, TaskOutcome } from '../tasks/index.ts';
+import type { ExplainOptions, Explanation } from './explainer.ts';
 import type { InputFormat } from './input-format.ts';
 import type { Predictor } from './predictor.ts';
 import { plainSource } from './sources.ts';
@@ -35,6 +36,13 @@ export interface LoadedModel<T extends TaskName, S> {
   readonly task: T;
   /** Names of the classes, labels or numbers, in the order of the model's outputs. */
   readonly labels: readonly string[];
+  /**
+   * Maps of the parts of images that speak for their predictions, or for the label that `options` names.
+   *
+   * @throws ThawError `bad-model` or `bad-config` if the model or the method gives no map; `bad-data` if an image cannot be read
+   */
+  explain(sample: S, options?: ExplainOptions): Promise<Explanation>;
+  explain(samples: readonly S[], options?: ExplainOptions): Promise<Explanation[]>;
   /** Gives back the memory of the model. */
   dispose(): Promise<void>;
 }
@@ -45,17 +53,23 @@ export type ReaderOf<S> = (samples: readonly S[]) => ImageReader;
 /** The backend of a loaded model: in this process, or in a worker. */
 export interface LoadedParts<T extends TaskName, S> extends Pick<LoadedModel<T, S>, 'task' | 'labels' | 'dispose'> {
   predict(samples: readonly S[], options: Partial<TopOptions>): Promise<readonly Prediction[]>;
+  explain(samples: readonly S[], options: ExplainOptions): Promise<readonly Explanation[]>;
 }
 
 /** A model to be called, of its parts. */
-export function callable<T extends TaskName, S>({ predict, ...rest }: LoadedParts<T, S>): LoadedModel<T, S> {
-  const call = async (given: S | readonly S[], options: Partial<TopOptions> = {}) => {
-    const predictions = await predict((Array.isArray(given) ? given : [given]) as readonly S[], options);
-    return Array.isArray(given) ? predictions : predictions[0];
-  };
+export function callable<T extends TaskName, S>({ predict, explain, ...rest }: LoadedParts<T, S>): LoadedModel<T, S> {
+  const call = oneOrMany(predict);
   // The overloads distinguish the two.
-  return Object.assign(call, rest) as unknown as LoadedModel<T, S>;
+  return Object.assign(call, { explain: oneOrMany(explain), ...rest }) as unknown as LoadedModel<T, S>;
 }
+
+/** A function of a list that also takes one sample, and then gives one result. */
+const oneOrMany =
+  <S, O extends object, R>(all: (samples: readonly S[], options: Partial<O>) => Promise<readonly R[]>) =>
+  async (given: S | readonly S[], options: Partial<O> = {}): Promise<R | readonly R[]> => {
+    const results = await all((Array.isArray(given) ? given : [given]) as readonly S[], options);
+    return Array.isArray(given) ? results : results[0];
+  };
 
 /** A loaded model of a predictor. */
 export function loadedModel<T extends TaskName, S>(predictor: Predictor<T>, readerOf: ReaderOf<S>): LoadedModel<T, S> {
@@ -77,8 +91,28 @@ export function loadedModel<T extends TaskName, S>(predictor: Predictor<T>, read
         for await (const batch of predictor.outcomes(source)) outcomes.push(...batch);
         return inputPredictions(predictor.task, outcomes, topK);
       }),
+    explain: (samples, options) => inTurn(() => explanations(predictor, samples, readerOf, options)),
     dispose: () => inTurn(() => predictor.release()),
   });
+}
+
+/** Explanations of images, in their order. @throws ThawError `bad-data` if an image cannot be read */
+export async function explanations<S>(
+  predictor: Predictor,
+  samples: readonly S[],
+  readerOf: ReaderOf<S>,
+  options: ExplainOptions,
+): Promise<Explanation[]> {
+  const explained: Explanation[] = [];
+  const names = samples.map((_, i) => String(i));
+  const images = { reader: readerOf(samples), failed: (file: string, reason: string) => unreadable({ file, reason }) };
+  for await (const { index: _, ...explanation } of predictor.explain(names, images, options))
+    explained.push(explanation);
+  return explained;
+}
+
+function unreadable({ file, reason }: { readonly file: string; readonly reason: string }): never {
+  throw new ThawError('bad-data', `image ${file} cannot be read: ${reason}`, 'Give a file that shows an image');
 }
 
 /** How inputs without labels are read. */
@@ -110,10 +144,7 @@ export function inputSource<S>(
     ...(isText(format) && { text: text(input, i) }),
     ...(targets && { targets: new Array<number>(targets).fill(0) }),
   }));
-  const onProblem = ({ file, reason }: { readonly file: string; readonly reason: string }) => {
-    throw new ThawError('bad-data', `image ${file} cannot be read: ${reason}`, 'Give a file that shows an image');
-  };
-  return plainSource(samples, format, { reader: readerOf(inputs), onProblem }, testViews, tokenizer);
+  return plainSource(samples, format, { reader: readerOf(inputs), onProblem: unreadable }, testViews, tokenizer);
 }
 
 /** The predictions of outcomes, in the order of the inputs. @throws ThawError `bad-config` if `topK` cannot be had */

@@ -1,10 +1,20 @@
 import { inSinglePrecision } from '../compiler/import/index.ts';
 import { checkWeights } from '../compiler/surgery/index.ts';
-import { type Batch, type BatchSource, TEST_VIEWS, type TestView } from '../data/index.ts';
+import {
+  type Batch,
+  type BatchSource,
+  type ImageReader,
+  inputsOf,
+  type Preprocessing,
+  seenArea,
+  TEST_VIEWS,
+  type TestView,
+} from '../data/index.ts';
 import { isText } from '../data/text/index.ts';
 import { ThawError } from '../errors.ts';
 import { feedsOf, metadataOf, temperatureOf } from '../export/index.ts';
-import { dataInputsOf, type Model } from '../onnx/index.ts';
+import { nearestHint } from '../nearest.ts';
+import { dataInputsOf, type Model, tensor } from '../onnx/index.ts';
 import { loadable, loadSession, type Runtime, type Session as RuntimeSession, runUserModel } from '../runtime/index.ts';
 import {
   classification,
@@ -17,6 +27,7 @@ import {
 } from '../tasks/index.ts';
 import { knownLabels } from './dataset.ts';
 import type { SessionHooks } from './events.ts';
+import { Explainer, type ExplainOptions, type Explanation, readExplainOptions } from './explainer.ts';
 import { type InputFormat, inputFormatOf, type ModelFiles, noticeQuantized } from './input-format.ts';
 import { withOutput } from './output.ts';
 import { scoresOf } from './prepare.ts';
@@ -54,9 +65,13 @@ interface PredictorParts<T extends TaskName> {
  * @typeParam T its task
  */
 export class Predictor<T extends TaskName = TaskName> {
+  private explainer: Promise<Explainer> | undefined;
+
   private constructor(
     readonly parts: PredictorParts<T>,
     private readonly session: RuntimeSession,
+    /** Opens what explains the model. */
+    private readonly openExplainer: () => Promise<Explainer>,
   ) {}
 
   /** @throws ThawError if the model has another task, does not name its classes, or takes neither images nor texts */
@@ -94,7 +109,10 @@ export class Predictor<T extends TaskName = TaskName> {
       temperature: calibrated ? keptTemperature(files, task) : undefined,
       testViews: tta === 'none' ? undefined : TEST_VIEWS[tta],
     };
-    return new Predictor(parts, await loadSession(runtime, loadable(model)));
+    // The model as it was given: it takes less memory than in single precision.
+    return new Predictor(parts, await loadSession(runtime, loadable(model)), () =>
+      Explainer.open(withOutput(given, output), imageFormat(format), runtime),
+    );
   }
 
   get task(): Task {
@@ -103,28 +121,118 @@ export class Predictor<T extends TaskName = TaskName> {
 
   /** The outcomes of samples, batch by batch. A sample in several views has the mean over them. */
   async *outcomes(source: BatchSource): AsyncGenerator<readonly TaskOutcome[]> {
-    const { task, format, batchSize, input, output, temperature, testViews } = this.parts;
-    for await (const batch of source.batches({ epoch: 0, batchSize })) {
-      const hint = 'Use a model that takes such inputs, or export it again';
-      const feeds = feedsOf(batch, { input, preprocessing: format });
-      const { [output.name]: result } = await runUserModel(this.session, feeds, { outputs: [output.name], hint });
-      const scores = result.data as Float32Array;
-      const count = scores.length / batch.indices.length;
-      if (count !== task.outputs) throw wrongCount(task, count);
-      // ln p are logits of p.
-      const logits = output.gives === 'logits' ? scores : scores.map((p) => Math.log(Math.max(p, 1e-37)));
-      const outcomes = testViews
-        ? task.outcomes(...meanOfViews(logits, batch, task), 'model')
-        : task.outcomes(logits, batch, 'model');
-      yield temperature === undefined ? outcomes : task.temperature!.apply(outcomes, temperature);
+    const { batchSize } = this.parts;
+    for await (const batch of source.batches({ epoch: 0, batchSize })) yield this.outcomesOf(batch);
+  }
+
+  /**
+   * Explains the predictions of images, in their order.
+   *
+   * @throws ThawError `bad-model` or `bad-config` if the model or the method cannot; whatever `failed` throws
+   */
+  async *explain(
+    files: readonly string[],
+    { reader, failed }: ExplainedImages,
+    given: ExplainOptions = {},
+  ): AsyncGenerator<Explanation & { readonly index: number }> {
+    const options = readExplainOptions(given);
+    const { task, format, batchSize, testViews } = this.parts;
+    const p = imageFormat(format);
+    if (testViews) throw new ThawError('bad-config', 'tta: an explanation is of one view of an image', 'Leave it out');
+    const output = outputNamed(task, options.label);
+    for (let from = 0; from < files.length; from += batchSize) {
+      const read = await Promise.all(
+        files.slice(from, from + batchSize).map(async (file, i) => {
+          const pixels = await reader
+            .decode(file, p, false)
+            .catch((error) => failed(file, reader.failureReason(error)));
+          return pixels ? [{ index: from + i, pixels }] : [];
+        }),
+      );
+      const images = read.flat();
+      if (!images.length) continue;
+      const { data, shape } = inputsOf(
+        images.map(({ pixels }) => pixels),
+        p,
+      );
+      const batch = {
+        inputs: [tensor('float32', shape, data)],
+        labels: new BigInt64Array(images.length),
+        indices: images.map(({ index }) => index),
+      };
+      const outcomes = await this.outcomesOf(batch);
+      const outputs = outcomes.map((outcome) => output ?? task.answers!.output(outcome) ?? refuseSeveral(task));
+      this.explainer ??= this.openExplainer();
+      const explained = await (await this.explainer).explain({ images: batch.inputs[0], outputs }, options);
+      for (const [i, { index, pixels }] of images.entries()) {
+        const answer = task.answers!.score(outcomes[i], outputs[i]);
+        yield { index, label: task.classes[outputs[i]], ...answer, ...explained[i], area: seenArea(pixels, p) };
+      }
     }
   }
 
   /** Gives back the memory of the model. */
-  release(): Promise<void> {
-    return this.session.release();
+  async release(): Promise<void> {
+    await this.session.release();
+    const explainer = await this.explainer?.catch(() => undefined);
+    await explainer?.release();
+  }
+
+  private async outcomesOf(batch: Batch): Promise<readonly TaskOutcome[]> {
+    const { task, format, input, output, temperature, testViews } = this.parts;
+    const hint = 'Use a model that takes such inputs, or export it again';
+    const feeds = feedsOf(batch, { input, preprocessing: format });
+    const { [output.name]: result } = await runUserModel(this.session, feeds, { outputs: [output.name], hint });
+    const scores = result.data as Float32Array;
+    const count = scores.length / batch.indices.length;
+    if (count !== task.outputs) throw wrongCount(task, count);
+    // ln p are logits of p.
+    const logits = output.gives === 'logits' ? scores : scores.map((p) => Math.log(Math.max(p, 1e-37)));
+    const outcomes = testViews
+      ? task.outcomes(...meanOfViews(logits, batch, task), 'model')
+      : task.outcomes(logits, batch, 'model');
+    return temperature === undefined ? outcomes : task.temperature!.apply(outcomes, temperature);
   }
 }
+
+/** How images to explain are read. */
+export interface ExplainedImages {
+  readonly reader: ImageReader;
+  /** Called with each image that cannot be read; it is skipped unless this throws. */
+  failed(file: string, reason: string): void;
+}
+
+/** @throws ThawError `bad-config` if the model reads texts */
+export function imageFormat(format: InputFormat): Preprocessing {
+  if (!isText(format)) return format;
+  throw new ThawError(
+    'bad-config',
+    'explanations are maps of images, and the model reads texts',
+    'Give a model that reads images',
+  );
+}
+
+/** The output with a name. @throws ThawError `bad-config` if there is none, or outputs mean nothing alone */
+function outputNamed({ answers, classes, facts }: Task, label: string | undefined): number | undefined {
+  if (!answers)
+    throw new ThawError(
+      'bad-config',
+      `the task of the model is ${facts.task}, whose outputs have no meaning one by one`,
+      'Give a model that predicts classes, labels or numbers',
+    );
+  if (label === undefined) return undefined;
+  const output = classes.indexOf(label);
+  if (output >= 0) return output;
+  throw new ThawError('bad-config', `the model has no label "${label}"`, nearestHint(label, classes));
+}
+
+const refuseSeveral = ({ classes }: Task): never => {
+  throw new ThawError(
+    'bad-config',
+    `the model gives ${classes.length} numbers, and an explanation is of one`,
+    `Choose one: ${classes.join(', ')}`,
+  );
+};
 
 /** @throws ThawError `bad-config` */
 export function checkTask(expected: TaskName, found: TaskName): void {

@@ -43,6 +43,7 @@ export {
   weakestFirst,
 } from './report-blocks.ts';
 export {
+  type Answer,
   bestMerit,
   type Evaluated,
   type Labelled,

@@ -43,6 +43,9 @@ export interface Metric {
 /** The labels of a batch, for any input. */
 export type Labelled = Pick<Batch, 'labels' | 'targets' | 'indices'>;
 
+/** One output of a sample: the probability of a label, or a number in the user's units. */
+export type Answer = { readonly probability: number } | { readonly value: number };
+
 /** Sums over samples, from which running metrics are computed. */
 export type Tally = Readonly<Record<string, number>>;
 
@@ -113,6 +116,13 @@ export interface Task<
   mistakes?(outcomes: readonly O[]): readonly (ClassMistake | LabelsMistake)[];
   /** The prediction as text: its value, and its probability if there is one. */
   words(outcome: O): readonly [value: string, probability?: number];
+  /** The outputs as single answers, which can be explained. Missing if an output means nothing alone. */
+  readonly answers?: {
+    /** The output that stands for the prediction; undefined if several do. */
+    output(outcome: O): number | undefined;
+    /** How sure the model is of an output, or the number that the output gives. */
+    score(outcome: O, output: number): Answer;
+  };
   /** Report blocks for a terminal, a report or a model card. */
   reportBlocks(assessment: A, outcomes: readonly O[]): readonly ReportBlock[];
   /** For tasks with probabilities: fits a temperature that calibrates them, and applies one to outcomes. */

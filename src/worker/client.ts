@@ -2,6 +2,8 @@ import { ThawError } from '../errors.ts';
 import type { RoundOutcome } from '../federated/index.ts';
 import {
   callable,
+  type ExplainOptions,
+  type Explanation,
   type LoadedModel,
   type NamedTask,
   type RankedPrediction,
@@ -85,6 +87,12 @@ export interface RemoteTraining<T extends TaskName = TaskName, I = ImageHandle> 
    */
   predict(inputs: readonly (I | string)[]): Promise<readonly Prediction<T>[]>;
   predict(inputs: readonly (I | string)[], options: TopOptions): Promise<readonly RankedPrediction<T>[]>;
+  /**
+   * Maps of the parts of images that speak for their predictions by the current weights, also during the training.
+   *
+   * @throws ThawError `bad-model` or `bad-config` if the model or the method gives no map
+   */
+  explain(inputs: readonly I[], options?: ExplainOptions): Promise<readonly Explanation[]>;
   /** Exports and measures the best weights. */
   finish(): Promise<Finished<T>>;
   /**
@@ -166,6 +174,10 @@ export function connect<I, M>(
         const sendable = await handles(inputs);
         return whileOpen(() => ask('predict', sendable, options)) as Promise<readonly never[]>;
       },
+      explain: async (inputs, options = {}) => {
+        const sendable = await handles(inputs);
+        return whileOpen(() => ask('explain', sendable, options));
+      },
       finish: () => whileOpen(() => ask('finish')) as Promise<Finished<T>>,
       report: (options = {}) => whileOpen(() => ask('report', options)),
       close: () =>
@@ -207,6 +219,7 @@ export function connect<I, M>(
         task,
         labels,
         predict: async (inputs, options) => ask('predictLoaded', id, await handles(inputs), options),
+        explain: async (inputs, options) => ask('explainLoaded', id, await handles(inputs), options),
         dispose: () => ask('unload', id),
       });
     },

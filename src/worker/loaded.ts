@@ -1,6 +1,14 @@
 import { ThawError } from '../errors.ts';
 import { readModel } from '../onnx/index.ts';
-import { type LoadedModel, loadedModel, nounOf, Predictor, type TopOptions } from '../session/index.ts';
+import {
+  type ExplainOptions,
+  type Explanation,
+  type LoadedModel,
+  loadedModel,
+  nounOf,
+  Predictor,
+  type TopOptions,
+} from '../session/index.ts';
 import type { Prediction, TaskName } from '../tasks/index.ts';
 import type { RemotePlatform } from './platform.ts';
 import type { InputHandle, Loaded, LoadRequest, RemoteEvent } from './protocol.ts';
@@ -46,6 +54,12 @@ export class LoadedModels {
     const { noun, model } = this.entry(id);
     checkInputs(inputs, noun, this.platform);
     return this.turns.run(() => (topK === undefined ? model(inputs) : model(inputs, { topK })));
+  }
+
+  async explain(id: number, inputs: readonly InputHandle[], options: ExplainOptions): Promise<readonly Explanation[]> {
+    const { noun, model } = this.entry(id);
+    checkInputs(inputs, noun, this.platform);
+    return this.turns.run(() => model.explain(inputs, options));
   }
 
   /** Once calls that are under way have ended. */

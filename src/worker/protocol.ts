@@ -8,6 +8,8 @@ import type { ErrorCode } from '../errors.ts';
 import type { Verification } from '../export/index.ts';
 import type { RoundMode, RoundOutcome } from '../federated/index.ts';
 import type {
+  ExplainOptions,
+  Explanation,
   MemoryPlan,
   PredictionSettings,
   RecommendedSettings,
@@ -195,6 +197,8 @@ export interface Methods {
   /** Ends the training after the step under way; `train` answers then. A round is abandoned, and `round` rejected. */
   stop(): void;
   predict(inputs: readonly InputHandle[], options: Partial<TopOptions>): readonly Prediction[];
+  /** Explains predictions by the current weights. */
+  explain(inputs: readonly InputHandle[], options: ExplainOptions): readonly Explanation[];
   finish(): Finished;
   /** The report of the finished model, as one HTML page. */
   report(options: ReportOptions): string;
@@ -204,14 +208,27 @@ export interface Methods {
   round(request: RemoteRoundRequest): RoundOutcome;
   load(request: LoadRequest): Loaded;
   predictLoaded(id: number, inputs: readonly InputHandle[], options: Partial<TopOptions>): readonly Prediction[];
+  explainLoaded(id: number, inputs: readonly InputHandle[], options: ExplainOptions): readonly Explanation[];
   unload(id: number): void;
 }
 
 export type Method = keyof Methods;
 
 export const METHODS: readonly Method[] = [
-  ...(['open', 'reopen', 'projects', 'forget', 'train', 'pause', 'resume', 'stop', 'predict', 'finish'] as const),
-  ...(['report', 'close', 'round', 'load', 'predictLoaded', 'unload'] as const),
+  ...([
+    'open',
+    'reopen',
+    'projects',
+    'forget',
+    'train',
+    'pause',
+    'resume',
+    'stop',
+    'predict',
+    'explain',
+    'finish',
+  ] as const),
+  ...(['report', 'close', 'round', 'load', 'predictLoaded', 'explainLoaded', 'unload'] as const),
 ];
 
 /** An event of a training elsewhere, in order. */

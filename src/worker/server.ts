@@ -4,6 +4,8 @@ import { ownRound, type RoundOutcome } from '../federated/index.ts';
 import { readModel } from '../onnx/index.ts';
 import {
   checkTask,
+  type ExplainOptions,
+  type Explanation,
   openFeatures,
   readSettings,
   refuseSettingsOfRuns,
@@ -159,6 +161,12 @@ class Server implements Served {
     return this.turns.run(() => training.predict(inputs, options));
   }
 
+  async explain(inputs: readonly InputHandle[], options: ExplainOptions): Promise<readonly Explanation[]> {
+    const training = this.opened();
+    checkInputs(inputs, training.opened.noun, this.platform);
+    return this.turns.run(() => training.explain(inputs, options));
+  }
+
   async finish(): Promise<Finished> {
     const training = this.opened();
     // It takes the sessions that the training's next step needs.
@@ -203,6 +211,10 @@ class Server implements Served {
     return this.models.predict(id, inputs, options);
   }
 
+  explainLoaded(id: number, inputs: readonly InputHandle[], options: ExplainOptions): Promise<readonly Explanation[]> {
+    return this.models.explain(id, inputs, options);
+  }
+
   unload(id: number): Promise<void> {
     return this.models.unload(id);
   }
@@ -243,7 +255,7 @@ class Server implements Served {
     const { current, unlock } = this;
     this.current = undefined;
     this.unlock = undefined;
-    await current?.session.release();
+    await current?.release();
     await unlock?.();
   }
 

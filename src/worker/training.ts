@@ -4,11 +4,16 @@ import { sha256 } from '../digest.ts';
 import { ThawError } from '../errors.ts';
 import { readModel } from '../onnx/index.ts';
 import {
+  type ExplainOptions,
+  type Explanation,
+  explanations,
+  finishModel,
   inMemory,
   inputPredictions,
   inputSource,
   nounOf,
   openSession,
+  Predictor,
   readSettings,
   refuseSettingsOfRuns,
   type Session,
@@ -40,6 +45,8 @@ export class OpenTraining {
   /** How the stages of this session ended, by their numbers. */
   private readonly ends = new Map<number, StopReason>();
   private stopped: StopReason | undefined;
+  /** The model of a checkpoint, for explanations. */
+  private current: { readonly checkpoint: Checkpoint; readonly predictor: Predictor } | undefined;
   /** Once it is finished. */
   private finished: Omit<ReportRequest, 'thumbnails'> | undefined;
 
@@ -124,6 +131,34 @@ export class OpenTraining {
     const targets = TASKS[facts.task].reads().kind === 'class' ? undefined : outputs;
     const source = inputSource(inputs, { format, readerOf, tokenizer: this.tokenizer, targets });
     return inputPredictions(this.task, await this.session.predict(source), topK);
+  }
+
+  async explain(inputs: readonly InputHandle[], options: ExplainOptions): Promise<readonly Explanation[]> {
+    return explanations(await this.currentModel(), inputs, imagesReader(this.platform), options);
+  }
+
+  async release(): Promise<void> {
+    await this.session.release();
+    await this.current?.predictor.release();
+    this.current = undefined;
+  }
+
+  /** The current weights as a finished model. */
+  private async currentModel(): Promise<Predictor> {
+    const { session, current } = this;
+    const checkpoint = await session.checkpoint();
+    if (current?.checkpoint === checkpoint) return current.predictor;
+    await current?.predictor.release();
+    this.current = undefined;
+    const { model } = finishModel(session.trained(checkpoint), { task: this.task, calibration: null });
+    const files = filesOf(this.request);
+    const { runtime, task } = session.parts;
+    const predictor = await Predictor.open(
+      { model, files: { name: files.name, source: files.source }, task: task.facts.task },
+      { runtime },
+    );
+    this.current = { checkpoint, predictor };
+    return predictor;
   }
 
   async finish(): Promise<Finished> {

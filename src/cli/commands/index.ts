@@ -41,6 +41,13 @@ export const COMMANDS: readonly Command[] = [
     load: () => import('./predict.ts'),
   },
   {
+    name: 'explain',
+    usage: 'explain <run or model> <images …>',
+    summary: 'show which parts of images speak for a prediction',
+    computes: true,
+    load: () => import('./explain.ts'),
+  },
+  {
     name: 'calibrate',
     usage: 'calibrate <run or model> <data>',
     summary: 'fit a temperature so that probabilities match the accuracy',

@@ -1,4 +1,5 @@
 export { ADJOINT_DOMAIN, type ConvolutionAttributes, normalizeBatch } from './adjoint.ts';
+export { decompose } from './decompose.ts';
 export { dependents, differentiate } from './differentiate.ts';
 export { gradientInputs, settingAt, smoothlyReaching } from './reach.ts';
 export { canBeLate, type Recall } from './recompute.ts';

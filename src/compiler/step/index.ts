@@ -1,4 +1,5 @@
 export { evaluationModel, optimizerModel, trainingModel } from './artifact-models.ts';
+export { finish } from './assemble.ts';
 export type { Distillation } from './distillation.ts';
 export { dependsOnData, frozenBoundary, frozenModel, prefixModel } from './frozen.ts';
 export { type Manifest, manifestOf } from './manifest.ts';

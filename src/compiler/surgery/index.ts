@@ -1,8 +1,9 @@
 export { type Adapter, adapterNames, type LoraOptions, mergeAdapters, placeAdapters } from './adapters/index.ts';
 export { addHead, type EncoderHead, isClassifier, type Pooling, poolings } from './add-head.ts';
 export { checkWeights } from './finite.ts';
+export { dataFlow, neededFor, reachedFrom } from './flow.ts';
 export { groupsOf, type LayerGroup } from './groups.ts';
-export { findHead, type Head } from './head.ts';
+export { findHead, type Head, headOf } from './head.ts';
 export type { NewHead } from './head-rows.ts';
 export {
   type BatchNormState,

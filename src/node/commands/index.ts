@@ -2,6 +2,7 @@ export { type ArtifactsRequest, writeArtifacts } from './artifacts.ts';
 export { type CalibrateOutcome, calibrate } from './calibrate.ts';
 export { type EvaluateRequest, evaluate } from './evaluate.ts';
 export type { JobEvent, JobHooks } from './events.ts';
+export { type ExplainRequest, explain, type FileExplanation } from './explain.ts';
 export { type ExportOutcome, type ExportRequest, exportRun } from './export.ts';
 export {
   type FederatedAppRequest,

@@ -70,6 +70,10 @@ export const classification = (classes: readonly string[]): Task<ClassOutcome, E
         }))
         .sort((a, b) => b.probability - a.probability || a.index - b.index),
     words: ({ predicted, probabilities }) => [classes[predicted], probabilities[predicted]],
+    answers: {
+      output: ({ predicted }) => predicted,
+      score: ({ probabilities }, output) => ({ probability: probabilities[output] }),
+    },
     reportBlocks,
     temperature: { fit: temperatureFit, apply: atTemperature },
   };

@@ -83,6 +83,11 @@ export function multiLabel(
     }),
     mistakes,
     words: (outcome) => [predictedLabels(outcome).join(', ') || '(none)'],
+    answers: {
+      // The most probable label, whether or not it is predicted.
+      output: ({ probabilities }) => probabilities.indexOf(Math.max(...probabilities)),
+      score: ({ probabilities }, output) => ({ probability: probabilities[output] }),
+    },
     reportBlocks: (assessment, outcomes) => [
       ...reportBlocks(assessment),
       {

@@ -99,6 +99,10 @@ export function regression(
     loss: (outcomes) => outcomes.reduce((all, outcome) => all + squaredError(outcome), 0) / outcomes.length,
     prediction: ({ values }) => ({ values: Object.fromEntries(names.map((name, c) => [name, values[c]])) }),
     words: ({ values }) => [textOf(values)],
+    answers: {
+      output: () => (width === 1 ? 0 : undefined),
+      score: ({ values }, output) => ({ value: values[output] }),
+    },
     reportBlocks: (assessment, outcomes) => [
       ...reportBlocks(assessment),
       ...names.map((name, c) => ({
