@@ -3,6 +3,7 @@
  *
  * @module thaw
  */
+export { overlayPixels } from './data/index.ts';
 export { type ErrorCode, ThawError } from './errors.ts';
 export {
   calibrate,
@@ -26,6 +27,7 @@ export {
 export { diagnose as doctor } from './node/doctor.ts';
 export {
   evaluate,
+  explain,
   type FilePrediction,
   type FineTuneRequest,
   fineTune,
@@ -43,6 +45,7 @@ export {
 export { startingPoints as listModels } from './node/models/index.ts';
 export { nodeRuntime } from './runtime/node/sessions.ts';
 export type {
+  Explanation,
   LoadedModel,
   PredictionSettings,
   TrainingSettings,

@@ -18,6 +18,7 @@ import {
 } from './channels.ts';
 import { fromElectronPage } from './sending.ts';
 
+export { overlayPixels } from '../data/index.ts';
 export type { ModelFiles, PickedImage, PickedModel, PickedText, PickOptions } from './channels.ts';
 
 const exposed = () => (globalThis as { readonly [BRIDGE]?: Bridge })[BRIDGE];

@@ -15,6 +15,7 @@ export type {
   ClassifierCard,
   ComparisonRow,
   DatasetSummary,
+  MapsMade,
   Mistake,
   ReportData,
   ReportEnvironment,

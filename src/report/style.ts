@@ -114,6 +114,9 @@ details[open] summary { margin-bottom: .6rem; }
 .images .bar { grid-column: 1 / -1; margin: .25rem 0 .3rem; }
 .images figcaption span:not(.number), .images small { grid-column: 1 / -1; }
 .images img + img { margin-top: .3rem; }
+.images .maps { display: grid; grid-template-columns: 1fr 1fr; gap: .3rem; margin-top: .3rem; }
+.images .maps > * { min-width: 0; }
+.images .maps small { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; line-height: 1.5; }
 .scatter { width: 100%; max-width: 26rem; height: auto; font-size: 11px; }
 .scatter text { fill: var(--soft); }
 .scatter .grid { stroke: var(--line); stroke-width: .6; }

@@ -24,7 +24,12 @@ export interface Mistake {
   readonly predicted: string;
   /** Probability of the wrong class. */
   readonly probability: number;
+  /** Maps of the parts of the image that speak for a class, over the small image, as `data:` URLs. */
+  readonly maps?: readonly { readonly label: string; readonly image: string }[];
 }
+
+/** How the maps of mistakes were made, or why there are none. */
+export type MapsMade = { readonly method: string } | { readonly problem: string };
 
 /** Another result for the same task, for a comparison. */
 export interface ComparisonRow {
@@ -171,5 +176,7 @@ export interface ReportData extends RunReport {
   readonly curves?: Curves;
   /** Highest wrong confidence first. */
   readonly mistakes: readonly Mistake[];
+  /** If maps of the mistakes were asked for. */
+  readonly maps?: MapsMade;
   readonly comparison?: readonly ComparisonRow[];
 }

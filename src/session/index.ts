@@ -1,6 +1,7 @@
 /** One fine-tuning, from a model and its data to a finished model, on any platform. */
 
 export { mergedState, withAdapters } from './adapters.ts';
+export { type AnswerMaps, answerMaps, type ExplainedAnswers } from './answer-maps.ts';
 export { type ArtifactContext, type ArtifactPosition, artifactCheckpoint, compileArtifacts } from './artifacts.ts';
 export { balancedWeights, withClassWeights } from './class-balance.ts';
 export {

@@ -132,14 +132,14 @@ export class Predictor<T extends TaskName = TaskName> {
    */
   async *explain(
     files: readonly string[],
-    { reader, failed }: ExplainedImages,
+    { reader, failed, labels }: ExplainedImages,
     given: ExplainOptions = {},
   ): AsyncGenerator<Explanation & { readonly index: number }> {
     const options = readExplainOptions(given);
     const { task, format, batchSize, testViews } = this.parts;
     const p = imageFormat(format);
     if (testViews) throw new ThawError('bad-config', 'tta: an explanation is of one view of an image', 'Leave it out');
-    const output = outputNamed(task, options.label);
+    const chosen = files.map((_, i) => outputNamed(task, labels?.[i] ?? options.label));
     for (let from = 0; from < files.length; from += batchSize) {
       const read = await Promise.all(
         files.slice(from, from + batchSize).map(async (file, i) => {
@@ -161,7 +161,9 @@ export class Predictor<T extends TaskName = TaskName> {
         indices: images.map(({ index }) => index),
       };
       const outcomes = await this.outcomesOf(batch);
-      const outputs = outcomes.map((outcome) => output ?? task.answers!.output(outcome) ?? refuseSeveral(task));
+      const outputs = outcomes.map(
+        (outcome, i) => chosen[images[i].index] ?? task.answers!.output(outcome) ?? refuseSeveral(task),
+      );
       this.explainer ??= this.openExplainer();
       const explained = await (await this.explainer).explain({ images: batch.inputs[0], outputs }, options);
       for (const [i, { index, pixels }] of images.entries()) {
@@ -198,6 +200,8 @@ export class Predictor<T extends TaskName = TaskName> {
 /** How images to explain are read. */
 export interface ExplainedImages {
   readonly reader: ImageReader;
+  /** The label of each image to explain; the one of the options unless given. */
+  readonly labels?: readonly string[];
   /** Called with each image that cannot be read; it is skipped unless this throws. */
   failed(file: string, reason: string): void;
 }

@@ -6,10 +6,10 @@ import { expect, test } from 'vitest';
 const API: Readonly<Record<string, { readonly file: string; readonly names: string }>> = {
   thaw: {
     file: 'src/index.ts',
-    names: `Config EpochEvaluation ErrorCode Evaluation FilePrediction FineTuneRequest Hooks Inspection JobOptions LoadedModel
+    names: `Config EpochEvaluation ErrorCode Evaluation Explanation FilePrediction FineTuneRequest Hooks Inspection JobOptions LoadedModel
       ModelInput Prediction PredictionSettings Sweep TaskName ThawError Training TrainingEvent TrainingResult TrainingSettings
-      calibrate doctor evaluate exportModel federatedRound findLearningRate fineTune finishFederation firstState inspect
-      joinFederation listModels loadModel mergeAdapters nodeRuntime predict preview pushToHub resume resumeSweep serveStudio startThread
+      calibrate doctor evaluate explain exportModel federatedRound findLearningRate fineTune finishFederation firstState inspect
+      joinFederation listModels loadModel mergeAdapters nodeRuntime overlayPixels predict preview pushToHub resume resumeSweep serveStudio startThread
       sweep writeArtifacts writeFederatedApp`,
   },
   'thaw/core': {
@@ -30,9 +30,9 @@ const API: Readonly<Record<string, { readonly file: string; readonly names: stri
   },
   'thaw/web': {
     file: 'src/web/index.ts',
-    names: `EpochEvaluation ErrorCode Evaluation Finished LoadedModel Opened PageClient PageImage PageModel PageOpenRequest
+    names: `EpochEvaluation ErrorCode Evaluation Explanation Finished LoadedModel Opened PageClient PageImage PageModel PageOpenRequest
       PageTraining Prediction PredictionSettings RemoteEvent TaskName ThawError TrainingSettings WebRuntimeOptions WorkerOptions
-      answersBy fetchTransport folderAsZip loadModel modelFetch runNode startWorker webRuntime`,
+      answersBy fetchTransport folderAsZip loadModel modelFetch overlayPixels runNode startWorker webRuntime`,
   },
   'thaw/electron': {
     file: 'src/electron/index.ts',
@@ -41,7 +41,7 @@ const API: Readonly<Record<string, { readonly file: string; readonly names: stri
   'thaw/electron/client': {
     file: 'src/electron/client.ts',
     names:
-      'ModelFiles PickOptions PickedImage PickedModel PickedText inElectron pickImages pickModel pickTexts saveModel startProcess',
+      'ModelFiles PickOptions PickedImage PickedModel PickedText inElectron overlayPixels pickImages pickModel pickTexts saveModel startProcess',
   },
 };
 

@@ -5,7 +5,7 @@ export { type DatasetSummary, type DuplicateImages, datasetSummary } from './dat
 export type { ImageFile, RawImage } from './decode.ts';
 export { decodeImage, decodeLarge, failureReason, imageLibraries } from './decode.ts';
 export { ImageSource, sharpReader } from './loader.ts';
-export { overlayPng } from './overlay.ts';
+export { overlayPng, overlayUrl } from './overlay.ts';
 export { drawPng, preview, thumbnail, type ViewOptions, viewsOf } from './preview.ts';
 export { type SharedSample, sharedSamples } from './shared.ts';
 export { contactSheet, type Tile } from './sheet.ts';

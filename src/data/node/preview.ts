@@ -7,7 +7,7 @@ import type { Preprocessing } from '../types.ts';
 import { augmentImage } from './augment.ts';
 import { decodeLarge, openPixels, withImage } from './decode.ts';
 
-const dataUrl = (jpeg: Buffer): string => `data:image/jpeg;base64,${jpeg.toString('base64')}`;
+export const dataUrl = (jpeg: Buffer): string => `data:image/jpeg;base64,${jpeg.toString('base64')}`;
 
 /** A JPEG `data:` URL of an image that fits into a square of `size` pixels. */
 export const thumbnail = (file: string, size: number): Promise<string> =>

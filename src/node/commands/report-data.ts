@@ -2,13 +2,14 @@ import { basename, isAbsolute, join } from 'node:path';
 import { stringify } from 'yaml';
 import { type Dataset, labelCounts, type Noun } from '../../data/index.ts';
 import { datasetSummary } from '../../data/node/index.ts';
+import type { Model } from '../../onnx/index.ts';
 import { plural } from '../../report/format.ts';
 import { curvesOf, type DatasetSummary, type ReportData, type RunReport } from '../../report/index.ts';
 import { type Measured, nounOf, sizesOf } from '../../session/index.ts';
 import type { ClassMistake, Evaluation } from '../../tasks/index.ts';
 import { type Checkpoint, type StageInfo, stageResults, stagesOf, trainingPlan } from '../../training/index.ts';
 import { environmentOf } from './environment.ts';
-import { sampleImages, worstMistakes } from './gallery.ts';
+import { sampleImages, withMaps, worstMistakes } from './gallery.ts';
 import { quoted, shownPath } from './paths.ts';
 import type { FinishedTraining } from './training-job.ts';
 
@@ -105,19 +106,24 @@ export async function reportData(job: FinishedTraining, results: Results): Promi
 export const samplesOf = ({ dataset, about, settings }: FinishedTraining): Promise<string[]> =>
   sampleImages(dataset, about.preprocessing, settings);
 
-/** Adds the images to the report data. This reads image files again. */
+/** Adds the images to the report data. This reads image files again. @param model the finished one, which explains its mistakes */
 export async function withImages(
   data: ReportData,
   job: FinishedTraining,
   { task, predictions }: Pick<Results, 'task' | 'predictions'>,
+  model: Model,
 ): Promise<ReportData> {
-  const summary = data.data.noun === 'image' ? await datasetSummaryOf(job) : null;
+  const isImages = data.data.noun === 'image';
+  const summary = isImages ? await datasetSummaryOf(job) : null;
+  // A classifier's.
+  const mistakes = (task.mistakes?.(predictions) ?? []) as ClassMistake[];
+  const shown = await worstMistakes(mistakes, job.dataset);
+  const { val } = job.dataset;
   return {
     ...data,
     data: { ...data.data, summary },
     samples: await samplesOf(job),
-    // A classifier's.
-    mistakes: await worstMistakes((task.mistakes?.(predictions) ?? []) as ClassMistake[], job.dataset),
+    ...(isImages ? await withMaps(shown, mistakes, { model, val, runtime: job.runtime }) : { mistakes: shown }),
   };
 }
 

@@ -34,7 +34,7 @@ export interface RunDescription {
 export async function describeRun(
   job: FinishedTraining,
   results: TaskResults,
-  { preprocessing }: FinishedModel,
+  { preprocessing, model }: FinishedModel,
 ): Promise<RunDescription> {
   const shipped = (check?: ModelCheck): ShippedModel => ({ ...TRANSFORMERS_NAMES, preprocessing, ...check });
   if (results.task.facts.task === 'classification') {
@@ -43,7 +43,7 @@ export async function describeRun(
     const data = await reportData(job, own);
     return {
       card: (check) => modelCard(data, shipped(check)),
-      report: async () => ({ html: renderReport(await withImages(data, job, own)), plots: reportPlots(data) }),
+      report: async () => ({ html: renderReport(await withImages(data, job, own, model)), plots: reportPlots(data) }),
     };
   }
   const data = await taskReport(job, results);

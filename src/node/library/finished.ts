@@ -7,7 +7,10 @@ import { type LoadedModel, loadedModel } from '../../session/index.ts';
 import type { Prediction, TaskEvaluation, TaskName } from '../../tasks/index.ts';
 import {
   type EvaluateRequest,
+  type ExplainRequest,
   evaluate as evaluateAny,
+  explain as explainAny,
+  type FileExplanation,
   type JobHooks,
   type OpenPredictorRequest,
   openPredictor,
@@ -75,6 +78,22 @@ export async function evaluate<T extends TaskName = 'classification'>(
   // The model has this task, or it is an error.
   return assessment as TaskEvaluation<T>;
 }
+
+/**
+ * Shows which parts of image files speak for their predictions, in order. Files that are not images are reported as notices and skipped.
+ *
+ * @example
+ * ```ts
+ * import { explain } from 'thaw';
+ *
+ * for (const { file, label, method, overlay } of await explain({ model: 'runs/images-1', images: ['./new'], out: 'overlays' })) {
+ *   console.log(file, label, method, overlay);
+ * }
+ * ```
+ * @throws ThawError if the model cannot be read, or gives no map
+ */
+export const explain = (request: ExplainRequest, hooks?: JobHooks): Promise<FileExplanation[]> =>
+  explainAny(request, hooks);
 
 /** A prediction of a file. */
 export type FilePrediction<T extends TaskName = TaskName> = Prediction<T> & {

@@ -1,0 +1,50 @@
+import type { ImageReader } from '../data/index.ts';
+import type { Model } from '../onnx/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import type { Explanation } from './explainer.ts';
+import { Predictor } from './predictor.ts';
+
+/** An image, and the labels to explain. */
+export interface ExplainedAnswers {
+  readonly file: string;
+  readonly labels: readonly string[];
+}
+
+/** Maps of images by their files, one for each label. */
+export type AnswerMaps = ReadonlyMap<string, readonly Explanation[]>;
+
+/** Few, because of the memory that gradients take. */
+const BATCH = 4;
+/** Enough to see the parts of a small image. */
+const STEPS = 16;
+
+/**
+ * Explains answers of a finished model by the method that suits it, for a report.
+ *
+ * @throws ThawError if the model gives no map. Images that cannot be read are skipped.
+ */
+export async function answerMaps(
+  model: Model,
+  asked: readonly ExplainedAnswers[],
+  { runtime, reader }: { readonly runtime: Runtime; readonly reader: ImageReader },
+): Promise<AnswerMaps> {
+  const files = { name: 'model', source: 'model' };
+  const predictor = await Predictor.open({ model, files, settings: { batch: BATCH } }, { runtime });
+  const pairs = asked.flatMap(({ file, labels }) => labels.map((label) => ({ file, label })));
+  const maps = new Map<string, Explanation[]>();
+  try {
+    const images = { reader, labels: pairs.map(({ label }) => label), failed: () => {} };
+    const explaining = predictor.explain(
+      pairs.map(({ file }) => file),
+      images,
+      { steps: STEPS },
+    );
+    for await (const { index, ...explanation } of explaining) {
+      const { file } = pairs[index];
+      maps.set(file, [...(maps.get(file) ?? []), explanation]);
+    }
+    return maps;
+  } finally {
+    await predictor.release();
+  }
+}
