@@ -3,6 +3,7 @@ export { type Curve, type Curves, curvesOf } from './curves.ts';
 export type { FederationClient, FederationReport } from './federation/index.ts';
 export { renderReport } from './html.ts';
 export { csvHeader, csvRow, jsonLine } from './metrics.ts';
+export { type MapsSource, type ShownMistake, withMaps } from './mistake-maps.ts';
 export { type Plot, reportPlots } from './plots.ts';
 export { type RateTest, renderRateTest } from './rate-test.ts';
 export { renderSweep, type SweepTable, sweepCsv } from './sweep.ts';
@@ -15,7 +16,6 @@ export type {
   ClassifierCard,
   ComparisonRow,
   DatasetSummary,
-  MapsMade,
   Mistake,
   ReportData,
   ReportEnvironment,

@@ -1,4 +1,4 @@
-import { canvasReader } from '../data/web/index.ts';
+import { canvasReader, overlayUrl } from '../data/web/index.ts';
 import { ThawError } from '../errors.ts';
 import { webRuntime, webRuntimeVersion } from '../runtime/web/sessions.ts';
 import type { ImageHandle, RemotePlatform } from '../worker/index.ts';
@@ -31,6 +31,7 @@ export function webPlatform({ assets, threads }: WebPlatformOptions): RemotePlat
     },
     runtimeVersion: (device) => webRuntimeVersion(device === 'webgpu' ? 'webgpu' : 'wasm'),
     reader: (images) => canvasReader((file) => blobOf(images.get(file)!)),
+    overlay: (image, map, most) => overlayUrl(blobOf(image), map, most),
     checkPath: (path) => {
       throw pathInPage(path);
     },

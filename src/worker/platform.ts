@@ -1,4 +1,4 @@
-import type { ImageReader } from '../data/index.ts';
+import type { ImageReader, PlacedMap } from '../data/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { TrainSettings } from '../session/index.ts';
 import type { ImageHandle } from './protocol.ts';
@@ -12,6 +12,8 @@ export interface RemotePlatform {
   runtimeVersion(device: string): Promise<string | null>;
   /** Reads images by their names in the map. */
   reader(images: ReadonlyMap<string, ImageHandle>): ImageReader;
+  /** A small image under a map, as a `data:` URL that fits into a square of `most` pixels. */
+  overlay(image: ImageHandle, map: PlacedMap, most: number): Promise<string>;
   /** Called for each path that the client names as an image. @throws ThawError `bad-data` for one that it may not name */
   checkPath?(path: string): void;
   /** Megabytes for decoded images, and as many for outputs of the frozen layers, unless the settings say. */

@@ -1,5 +1,14 @@
 import type { TrainingPlan } from '../compiler/step/index.ts';
-import { curvesOf, type Mistake, type RunReport, renderReport, renderTaskReport } from '../report/index.ts';
+import type { Model } from '../onnx/index.ts';
+import {
+  curvesOf,
+  type MapsSource,
+  type RunReport,
+  renderReport,
+  renderTaskReport,
+  type ShownMistake,
+  withMaps,
+} from '../report/index.ts';
 import { nounOf, settingsOf } from '../session/index.ts';
 import {
   type ClassMistake,
@@ -11,10 +20,13 @@ import {
 } from '../tasks/index.ts';
 import { layersOf, type Progress, type StopReason } from '../training/index.ts';
 import { countsOf, dataNameOf, evaluationsOf, type RunRequest, runOf } from './card.ts';
+import type { RemotePlatform } from './platform.ts';
 import type { ReportOptions } from './protocol.ts';
 
 /** Mistakes that are shown. */
 const MISTAKES = 24;
+/** Largest side of a map over its image, in pixels. */
+const OVERLAY = 160;
 /** Characters of a text that are shown. */
 const LONGEST = 400;
 
@@ -28,10 +40,13 @@ export interface ReportRequest
   /** Why stages ended, by their numbers; those of an earlier session are unknown. */
   readonly ends: ReadonlyMap<number, StopReason>;
   readonly stopped: StopReason | undefined;
+  /** The finished model, which explains its mistakes. */
+  readonly model: Model;
+  readonly platform: RemotePlatform;
 }
 
 /** The report of a finished training: that of a run directory, without facts that only a run has. */
-export function reportOf(asked: ReportRequest): string {
+export async function reportOf(asked: ReportRequest): Promise<string> {
   const { parts, measured, before } = asked;
   const { dataset, format, task, settings } = parts;
   const run = runReportOf(asked);
@@ -48,7 +63,7 @@ export function reportOf(asked: ReportRequest): string {
       calibration: measured.calibration,
       // A classification's outcomes are what its curves take.
       curves: curvesOf(measured.predictions as readonly ClassOutcome[], classes),
-      mistakes: mistakesOf(asked),
+      ...(await withMaps(mistakesOf(asked), mapsSource(asked))),
     });
   }
   const blocks = 'val' in measured ? measured.task.reportBlocks(measured.val, measured.predictions) : [];
@@ -133,13 +148,24 @@ function runReportOf(asked: ReportRequest): RunReport {
   };
 }
 
+/** Maps of the samples, by their places in the request. */
+function mapsSource({ model, platform, parts: { runtime }, request: { samples } }: ReportRequest): MapsSource {
+  const images = samples.flatMap(({ image }, i) => (image === undefined ? [] : [[String(i), image] as const]));
+  return {
+    ...{ model, runtime, reader: platform.reader(new Map(images)) },
+    draw: (source, map) => platform.overlay(samples[Number(source)].image!, map, OVERLAY),
+  };
+}
+
 /** The most confident mistakes on the validation set. */
-function mistakesOf({ measured, parts: { dataset }, request, thumbnails }: ReportRequest): Mistake[] {
+function mistakesOf({ measured, parts: { dataset }, request, thumbnails }: ReportRequest): ShownMistake[] {
   const all = (measured.task.mistakes?.(measured.predictions) ?? []) as readonly ClassMistake[];
   return all.slice(0, MISTAKES).map(({ index, ...mistake }) => {
     const sample = Number(dataset.val[index].file);
     const { text } = request.samples[sample];
-    const shown = text === undefined ? { thumbnail: thumbnails.get(sample) } : { text: text.slice(0, LONGEST) };
+    const thumbnail = thumbnails.get(sample);
+    const image = { thumbnail, source: thumbnail && String(sample) };
+    const shown = text === undefined ? image : { text: text.slice(0, LONGEST) };
     return { ...shown, file: `sample ${sample + 1}`, ...mistake };
   });
 }

@@ -175,7 +175,9 @@ class Server implements Served {
   }
 
   async report(options: ReportOptions): Promise<string> {
-    return this.opened().report(options);
+    const training = this.opened();
+    // Its mistakes are explained.
+    return this.turns.run(() => training.report(options));
   }
 
   async round(request: RemoteRoundRequest): Promise<RoundOutcome> {

@@ -179,7 +179,8 @@ export class OpenTraining {
       sha256: await sha256(request.model),
       onnxruntime: await this.platform.runtimeVersion(parts.runtime.device),
     };
-    this.finished = { ...run, plans, decisions, rollbacks, findings, ends: this.ends, stopped: this.stopped };
+    const { ends, stopped, platform } = this;
+    this.finished = { ...run, plans, decisions, rollbacks, findings, ends, stopped, model: model.model, platform };
     const card = cardOf({ ...run, shipped: { preprocessing: model.preprocessing, ...check } });
     const finished = {
       task: measured.task.facts.task,
@@ -204,7 +205,7 @@ export class OpenTraining {
     } as unknown as Finished;
   }
 
-  report({ thumbnails = new Map() }: ReportOptions): string {
+  async report({ thumbnails = new Map() }: ReportOptions): Promise<string> {
     if (this.finished) return reportOf({ ...this.finished, thumbnails });
     throw new ThawError('bad-config', 'this training is not finished', 'Call finish() before report()');
   }

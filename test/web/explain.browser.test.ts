@@ -114,7 +114,8 @@ test('a training in a page explains its current weights', async () => {
     const training = await worker.open({
       model: '/project/model/model.onnx',
       samples,
-      settings: { device: 'cpu', epochs: 1, batch: 6 },
+      // Too few steps to learn, so that there are mistakes.
+      settings: { device: 'cpu', epochs: 1, batch: 6, lr: 1e-6, preset: 'head-only' },
     });
     const before = await training.explain([samples[0].image], { label: 'red' });
     let during: number | undefined;
@@ -125,8 +126,21 @@ test('a training in a page explains its current weights', async () => {
     await training.train();
     const [after] = await training.explain([samples[0].image], { label: 'red' });
     const refused = await training.explain([samples[0].image], { label: 'rod' }).catch((error: Error) => error.message);
+    const { mistakes } = await training.finish();
+    const pixel = document.createElement('canvas').toDataURL('image/png');
+    const thumbnails = new Map(samples.map((_, i) => [i, pixel]));
+    const report = await training.report({ thumbnails });
+    const bare = await training.report();
     worker.terminate();
-    return { changed: after.score !== before[0].score, during, refused, label: after.label };
+    const maps = (html: string) =>
+      html.match(/<div class="maps">(<div><img src="data:image\/jpeg;base64,[^>]+>.*?<\/div>){2}/g);
+    return {
+      ...{ changed: after.score !== before[0].score, during, refused, label: after.label },
+      ...{ mistakes: mistakes.length, maps: maps(report)?.length, bare: maps(bare) },
+    };
   });
-  expect(found).toEqual({ changed: true, during: 1, refused: 'the model has no label "rod"', label: 'red' });
+  const refused = 'the model has no label "rod"';
+  expect(found).toMatchObject({ changed: true, during: 1, refused, label: 'red', bare: null });
+  expect(found.mistakes).toBeGreaterThan(0);
+  expect(found.maps).toBe(found.mistakes);
 });

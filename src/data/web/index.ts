@@ -8,4 +8,5 @@ export {
   type ImageFile,
   openBitmap,
 } from './decode.ts';
+export { overlayUrl } from './overlay.ts';
 export { canvasReader } from './reader.ts';

@@ -1,15 +1,15 @@
 import { basename, isAbsolute, join } from 'node:path';
 import { stringify } from 'yaml';
 import { type Dataset, labelCounts, type Noun } from '../../data/index.ts';
-import { datasetSummary } from '../../data/node/index.ts';
+import { datasetSummary, sharpReader } from '../../data/node/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import { plural } from '../../report/format.ts';
-import { curvesOf, type DatasetSummary, type ReportData, type RunReport } from '../../report/index.ts';
+import { curvesOf, type DatasetSummary, type ReportData, type RunReport, withMaps } from '../../report/index.ts';
 import { type Measured, nounOf, sizesOf } from '../../session/index.ts';
 import type { ClassMistake, Evaluation } from '../../tasks/index.ts';
 import { type Checkpoint, type StageInfo, stageResults, stagesOf, trainingPlan } from '../../training/index.ts';
 import { environmentOf } from './environment.ts';
-import { sampleImages, withMaps, worstMistakes } from './gallery.ts';
+import { sampleImages, smallOverlay, worstMistakes } from './gallery.ts';
 import { quoted, shownPath } from './paths.ts';
 import type { FinishedTraining } from './training-job.ts';
 
@@ -113,17 +113,16 @@ export async function withImages(
   { task, predictions }: Pick<Results, 'task' | 'predictions'>,
   model: Model,
 ): Promise<ReportData> {
-  const isImages = data.data.noun === 'image';
-  const summary = isImages ? await datasetSummaryOf(job) : null;
+  const summary = data.data.noun === 'image' ? await datasetSummaryOf(job) : null;
   // A classifier's.
   const mistakes = (task.mistakes?.(predictions) ?? []) as ClassMistake[];
   const shown = await worstMistakes(mistakes, job.dataset);
-  const { val } = job.dataset;
+  const { runtime } = job;
   return {
     ...data,
     data: { ...data.data, summary },
     samples: await samplesOf(job),
-    ...(isImages ? await withMaps(shown, mistakes, { model, val, runtime: job.runtime }) : { mistakes: shown }),
+    ...(await withMaps(shown, { model, runtime, reader: sharpReader(), draw: smallOverlay })),
   };
 }
 

@@ -1,4 +1,4 @@
-import { sharpReader } from '../../data/node/index.ts';
+import { overlayUrl, sharpReader } from '../../data/node/index.ts';
 import { chooseDevice, deviceOptions } from '../../runtime/node/devices.ts';
 import { availableMemory, memoryLimit } from '../../runtime/node/memory.ts';
 import { packageVersion } from '../../runtime/node/packages.ts';
@@ -22,6 +22,7 @@ export function nodePlatform({ folder }: NodePlatformOptions = {}): RemotePlatfo
     },
     runtimeVersion: (device) => packageVersion(device === 'wasm' ? 'onnxruntime-web' : 'onnxruntime-node'),
     reader: (images) => sharpReader((file) => contentsOf(images.get(file)!)),
+    overlay: async (image, map, most) => overlayUrl(await contentsOf(image), map, most),
     cacheMemory: Math.min(1024, availableMemory() / 4 / 2 ** 20),
     memory: memoryLimit,
     store: folder === undefined ? undefined : folderStore(folder),

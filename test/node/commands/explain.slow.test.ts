@@ -121,6 +121,7 @@ test('a training elsewhere explains its current weights, as its finished model d
   const [again] = await training.explain([images[0]], { label: 'red' });
   expect(again).toEqual(after);
   expect(after.map).not.toEqual(before.map);
+  expect(await training.report()).not.toContain('class="maps"');
   const loaded = await worker.loadModel({ model: files, settings: { device: 'cpu' } });
   const finished = await loaded.explain(images[0], { label: 'red' });
   expect(finished.label).toBe('red');
