@@ -1,4 +1,4 @@
-/** Maps over an image: where they lie, and how they are drawn. */
+/** Maps over an image: their place, and their colours. */
 import { inputOrigin } from './geometry.ts';
 import type { Size } from './preprocessing.ts';
 import type { Preprocessing } from './types.ts';

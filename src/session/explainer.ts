@@ -79,6 +79,7 @@ export interface ExplainBatch {
 /** Explains scores of a model's images. Graphs are compiled at their first use. */
 export class Explainer {
   private readonly opened = new Map<string, Promise<Opened>>();
+  private suitableOne: ExplainMethod | undefined;
 
   private constructor(
     private readonly network: Inference,
@@ -100,7 +101,7 @@ export class Explainer {
 
   /** Maps of a batch, in its order. @throws ThawError `bad-model` if the method does not fit the model */
   async explain(batch: ExplainBatch, options: ReadExplainOptions): Promise<Explained[]> {
-    const method = options.method === 'auto' ? suitableMethod(this.network, this.plan) : options.method;
+    const method = options.method === 'auto' ? this.suitable() : options.method;
     const opened = await this.graphOf({ ...this.plan, method, layer: options.layer });
     if (method === 'integrated-gradients') return this.integrated(opened, batch, options);
     const { [opened.graph.result]: maps, [opened.graph.score]: scores } = await this.run(opened, batch);
@@ -116,6 +117,11 @@ export class Explainer {
     this.opened.clear();
     for (const { status, ...rest } of await Promise.allSettled(all))
       if (status === 'fulfilled' && 'value' in rest) await rest.value.session.release();
+  }
+
+  private suitable(): ExplainMethod {
+    this.suitableOne ??= suitableMethod(this.network, this.plan);
+    return this.suitableOne;
   }
 
   private graphOf(plan: ExplainPlan): Promise<Opened> {

@@ -12,7 +12,7 @@ export const command = defineCommand({
   name: 'explain',
   summary: 'show which parts of images speak for a prediction',
   description:
-    'Writes an overlay for each image: the image in grey under a map of the parts that speak for its label, from violet (weak) to yellow (strong). docs/explain.md says what each method shows, and what it does not.',
+    'Writes an overlay for each image: the image in grey under a map of the parts that speak for its label, from violet (weak) to yellow (strong). docs/explain.md describes the methods and their limits.',
   positionals: [
     FINISHED_MODEL_ARGUMENT,
     { name: 'images', description: 'image files or folders of images', many: true },

@@ -66,7 +66,7 @@ export function networkIn(b: GraphBuilder, inputs: readonly Value[], end: Value,
 }
 
 /** Operators between the probabilities of an attention and their product with the values. */
-const PASSED = new Set(['Identity', 'Dropout', 'Cast', 'Reshape', 'Transpose']);
+const PASSED = new Set(['Identity', 'Dropout', 'Cast', 'Reshape', 'Transpose', 'Squeeze', 'Unsqueeze']);
 const PRODUCTS = new Set(['MatMul', 'FusedMatMul', 'Einsum']);
 
 /** The product of a softmax with other data, if it is an attention. */
@@ -219,7 +219,7 @@ function layoutOf(network: Network, name: string, seen = new Set<string>()): 'nc
   return undefined;
 }
 
-/** Whether the rest of the network takes fewer tokens than there are places, so that the others have no influence from here on. */
+/** Whether the rest of the network takes fewer tokens than there are places, so that the others have no influence after it. */
 function isSelected({ b, view, cuts }: Network, index: number, { value, width, height }: Spatial): boolean {
   const next = cuts.slice(index + 1).find(({ shape }) => shape.length !== 3 || shape[1] !== value.shape[1]);
   const end = next ? placeOf(view, next) : view.nodes.length - 1;
