@@ -47,6 +47,11 @@ export class ThawError extends Error {
   }
 }
 
+/** A job that the user stopped. The message says what is saved. */
+export class Stopped extends Error {
+  override readonly name = 'AbortError';
+}
+
 /** A message may end with a question: `Did you mean lr?` */
 const ended = (message: string): string => (/[.?]$/.test(message) ? message : `${message}.`);
 

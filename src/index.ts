@@ -35,6 +35,7 @@ export {
   loadModel,
   type ModelInput,
   predict,
+  predictEach,
   pushToHub,
   resume,
   resumeSweep,

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type ErrorCode, ThawError } from '../errors.ts';
+import { type ErrorCode, Stopped, ThawError } from '../errors.ts';
 import { shortened } from '../graphemes.ts';
 import { nearestHint } from '../nearest.ts';
 import { withoutSecrets } from '../secrets.ts';
@@ -137,8 +137,9 @@ function explain(error: unknown, { debug, json }: { debug: boolean; json: boolea
   }
   if ((error as Error)?.name === 'AbortError') {
     if (host.isUnread?.()) return 130;
-    say('thaw: stopped; nothing was saved yet');
-    report({ code: 'stopped', message: 'nothing was saved yet' });
+    const saved = error instanceof Stopped ? error.message : 'nothing was saved yet';
+    say(`thaw: stopped; ${saved}`);
+    report({ code: 'stopped', message: saved });
     return 130;
   }
   const message = withoutSecrets(String((error as Error)?.message ?? error).split('\n')[0]);

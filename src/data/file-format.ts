@@ -54,3 +54,11 @@ export function formatName(bytes: Uint8Array): string | undefined {
   if (brands[0] === 'crx ') return 'camera raw (CR3)';
   return brands.some((brand) => /^(qt {2}|isom|iso\d|mp4\d|M4V |3gp.)$/.test(brand)) ? 'video' : undefined;
 }
+
+const IMAGES = ['\xff\xd8\xff', '\x89PNG', 'GIF8', 'RIFF????WEBP'];
+
+/** Whether bytes are the start of an image or of another known format, and not of a text. */
+export const isImageStart = (bytes: Uint8Array): boolean => {
+  const start = text(bytes, 0, 12);
+  return IMAGES.some((signature) => matches(start, signature)) || isAvif(bytes) || formatName(bytes) !== undefined;
+};

@@ -33,6 +33,7 @@ export { labelCounts } from './label-counts.ts';
 export { type Blend, blended, drawBlend, type Mixing, mixedSource } from './mixing.ts';
 export { type Operation, operate } from './operations/index.ts';
 export { type Pixels, readPixels, type WriteOptions, writePixels } from './pixels.ts';
+export { Prefetched } from './prefetched.ts';
 export {
   batchShape,
   checkPreprocessing,

@@ -1,7 +1,14 @@
 import type { BatchSource, ImageReader, TestView } from '../data/index.ts';
 import { isText, TextTokenizer } from '../data/text/index.ts';
 import { ThawError } from '../errors.ts';
-import type { Prediction, Task, TaskName, TaskOutcome } from '../tasks/index.ts';
+import {
+  type Prediction,
+  type RankedLabel,
+  rankedLabels,
+  type Task,
+  type TaskName,
+  type TaskOutcome,
+} from '../tasks/index.ts';
 import type { ExplainOptions, Explanation } from './explainer.ts';
 import type { InputFormat } from './input-format.ts';
 import type { Predictor } from './predictor.ts';
@@ -9,7 +16,7 @@ import { plainSource } from './sources.ts';
 
 /** The most probable labels, the best first. */
 export interface Ranked {
-  readonly top: readonly { readonly label: string; readonly probability: number }[];
+  readonly top: readonly RankedLabel[];
 }
 
 /** A prediction with its best labels, which `topK` asks for. */
@@ -161,8 +168,7 @@ export function inputPredictions(
 function withTop(prediction: Prediction, topK: number): Prediction & Ranked {
   if (!Number.isInteger(topK) || topK < 1)
     throw new ThawError('bad-config', `topK is ${topK}`, 'It must be a whole number from 1');
-  if (!('probabilities' in prediction))
-    throw new ThawError('bad-config', 'topK ranks labels, and the model has none', 'Leave it out');
-  const ranked = Object.entries(prediction.probabilities).map(([label, probability]) => ({ label, probability }));
-  return { ...prediction, top: ranked.sort((a, b) => b.probability - a.probability).slice(0, topK) };
+  const ranked = rankedLabels(prediction);
+  if (!ranked) throw new ThawError('bad-config', 'topK ranks labels, and the model has none', 'Leave it out');
+  return { ...prediction, top: ranked.slice(0, topK) };
 }

@@ -31,6 +31,7 @@ export type {
   TaskEvaluation,
   TaskTypes,
 } from './prediction.ts';
+export { mostProbable, type RankedLabel, rankedLabels } from './prediction.ts';
 export { type NumberScores, type NumbersOutcome, type RegressionEvaluation, regression } from './regression/index.ts';
 export {
   type Figures,

@@ -91,3 +91,26 @@ export type EpochEvaluation<T extends TaskName = TaskName> = TaskTypes[T]['epoch
 
 /** All metrics of a data set, by a finished model. */
 export type TaskEvaluation<T extends TaskName = TaskName> = TaskTypes[T]['evaluation'];
+
+/** A label and its probability, from 0 to 1. */
+export interface RankedLabel {
+  readonly label: string;
+  readonly probability: number;
+}
+
+/** The labels of a prediction, the most probable first; undefined if it has no probabilities. */
+export function rankedLabels(prediction: Prediction): RankedLabel[] | undefined {
+  if (!('probabilities' in prediction)) return undefined;
+  const ranked = Object.entries(prediction.probabilities).map(([label, probability]) => ({ label, probability }));
+  return ranked.sort((a, b) => b.probability - a.probability);
+}
+
+/** A prediction with only its largest probabilities. @param count default: all */
+export function mostProbable<P extends Prediction>(prediction: P, count: number | undefined): P {
+  const ranked = count === undefined ? undefined : rankedLabels(prediction)?.slice(0, count);
+  if (!ranked) return prediction;
+  return {
+    ...prediction,
+    probabilities: Object.fromEntries(ranked.map(({ label, probability }) => [label, probability])),
+  };
+}

@@ -1,6 +1,6 @@
 import type { Inference } from '../compiler/shapes/index.ts';
 import { isAverage, type Proximity, type TrainingPlan } from '../compiler/step/index.ts';
-import type { Batch, BatchSource } from '../data/index.ts';
+import { type Batch, type BatchSource, Prefetched } from '../data/index.ts';
 import type { Tensor } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Task, TaskOutcome } from '../tasks/index.ts';
@@ -9,7 +9,6 @@ import { Evaluator } from './evaluator.ts';
 import type { FeatureCache } from './features/index.ts';
 import { withState } from './network-state.ts';
 import { type Anatomy, STAGES_BETWEEN_VIEWS, sharedPlan, trainingPlan, viewOf } from './plan.ts';
-import { Prefetched } from './prefetched.ts';
 import { stagesOf } from './presets.ts';
 import type { Progress } from './progress.ts';
 import { CompiledStage } from './stage.ts';

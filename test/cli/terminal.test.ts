@@ -68,16 +68,27 @@ test('JSON has one line for each list of numbers', () => {
   expect(text.split('\n').slice(0, 5)).toEqual(['{', '  "a": [', '    [1,0],', '    [null,2]', '  ],']);
 });
 
-test('a list is written entry by entry, as one document', () => {
+test('a list is written entry by entry, as one document', async () => {
   const written: string[] = [];
   const stdout = { write: (text: string) => written.push(text) };
   const terminal = new Terminal({ json: true, stdout, stderr: stdout, env: {} });
-  terminal.printJsonList([{ a: 1 }, { a: [2, 3] }]);
+  async function* values(...entries: unknown[]) {
+    for (const entry of entries)
+      if (entry instanceof Error) throw entry;
+      else yield entry;
+  }
+  await terminal.printJsonList(values({ a: 1 }, { a: [2, 3] }));
   expect(written.length).toBeGreaterThan(2);
   expect(written.join('')).toBe('[\n  {\n    "a": 1\n  },\n  {\n    "a": [2,3]\n  }\n]\n');
   written.length = 0;
-  terminal.printJsonList([]);
+  await terminal.printJsonList(values());
   expect(written.join('')).toBe('[]\n');
+  written.length = 0;
+  await expect(terminal.printJsonList(values({ a: 1 }, new Error('no')))).rejects.toThrow('no');
+  expect(JSON.parse(written.join(''))).toEqual([{ a: 1 }]);
+  written.length = 0;
+  await expect(terminal.printJsonList(values(new Error('no')))).rejects.toThrow('no');
+  expect(written).toEqual([]);
 });
 
 test('tables with many rows show the weakest, and where all are', () => {

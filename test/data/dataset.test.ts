@@ -5,7 +5,7 @@ import { deflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { mapConcurrently } from '../../src/data/concurrency.ts';
 import type { Sample } from '../../src/data/index.ts';
-import { openDataset, openImages } from '../../src/data/node/index.ts';
+import { openDataset } from '../../src/data/node/index.ts';
 import { ThawError } from '../../src/errors.ts';
 import { needs, PIPES } from '../needs.ts';
 import { classFolders, flat, image, noisyJpeg, temporaryFolder, write } from './images.ts';
@@ -295,24 +295,6 @@ describe('with the classes of a model', () => {
   it('refuses other classes', async () => {
     const root = await classFolders(temporaryFolder(), { a: 2, d: 2 });
     await refused(openDataset(root, { classes: ['a', 'b'] }), /the model has no class d; its 2 classes are a, b/);
-  });
-});
-
-describe('images without labels', () => {
-  it('files and folders', async () => {
-    const root = await classFolders(temporaryFolder(), { a: 2 });
-    const text = write(root, 'a/text.txt', 'text');
-    const { samples, problems } = await openImages([join(root, 'a/1.png'), join(root, 'a')]);
-    expect(names(root, samples)).toEqual(['a/1.png', 'a/0.png', 'a/1.png']);
-    expect(samples[0].label).toBe(-1);
-    expect(problems).toEqual([{ file: text, reason: 'not an image' }]);
-  });
-
-  it('refuses missing files and files that are not images', async () => {
-    const root = temporaryFolder();
-    await refused(openImages([join(root, 'none.jpg')]), /none.jpg does not exist/);
-    await refused(openImages([write(root, 'text.jpg', 'text')]), /not a usable image: .*text.jpg \(not an image\)/);
-    await refused(openImages([join(root)]), /not a usable image/);
   });
 });
 

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { formatName, isHeic } from '../../src/data/file-format.ts';
 import { checkImages } from '../../src/data/node/check.ts';
-import { openImages } from '../../src/data/node/index.ts';
 import { flat, noisyJpeg, temporaryFolder, write } from './images.ts';
 
 const bytes = (text: string) => Uint8Array.from(`${text}${'\0'.repeat(60)}`, (character) => character.charCodeAt(0));
@@ -38,7 +37,8 @@ describe('formats that Thaw does not read', () => {
   it('are named when they are opened as images', async () => {
     const folder = temporaryFolder();
     const bitmap = write(folder, 'a.bmp', Buffer.from(bytes('BM\x36\x10\0\0\0\0\0\0')));
-    await expect(openImages([bitmap])).rejects.toThrow('a.bmp (BMP is not supported: save it as JPEG or PNG)');
+    const [result] = await checkImages([bitmap], 'quick');
+    expect(result).toEqual({ file: bitmap, reason: 'BMP is not supported: save it as JPEG or PNG' });
   });
 });
 

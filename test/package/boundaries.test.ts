@@ -61,7 +61,7 @@ const homes: readonly [pattern: RegExp, home: RegExp][] = [
   // The doctor tries whether it loads.
   [/^sharp$/, /^data\/node\/|^node\/doctor\.ts$/],
   [/^electron$/, /^electron\//],
-  [/^csv-parse/, /^data\/node\//],
+  [/^(csv-parse|chokidar|tinyglobby)/, /^data\/node\//],
   [/^@huggingface\/hub$/, /^node\/models\//],
   [/^@huggingface\/tokenizers$/, /^data\/text\//],
   [/^(c12|picocolors|string-width)$/, /^cli\//],

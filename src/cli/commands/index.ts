@@ -36,7 +36,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'predict',
     usage: 'predict <run or model> <images …>',
-    summary: 'label images or texts with a finished model',
+    summary: 'label images, videos or texts with a finished model',
     computes: true,
     load: () => import('./predict.ts'),
   },

@@ -83,14 +83,18 @@ export class Terminal {
     this.machine.write(`${printableJson(readableJson(value))}\n`);
   }
 
-  /** The same for a list that is too long for one text. */
-  printJsonList(values: Iterable<unknown>): void {
+  /** The same for a list, piece by piece. If it ends in an error, the document is complete with the values until then. */
+  async printJsonList(values: AsyncIterable<unknown>): Promise<void> {
     let before = '[\n  ';
-    for (const value of values) {
-      this.machine.write(`${before}${printableJson(readableJson(value, '  '))}`);
-      before = ',\n  ';
+    try {
+      for await (const value of values) {
+        this.machine.write(`${before}${printableJson(readableJson(value, '  '))}`);
+        before = ',\n  ';
+      }
+      if (before === '[\n  ') this.machine.write('[]\n');
+    } finally {
+      if (before !== '[\n  ') this.machine.write('\n]\n');
     }
-    this.machine.write(before === '[\n  ' ? '[]\n' : '\n]\n');
   }
 
   /** One of the JSON lines of a command. */

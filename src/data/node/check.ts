@@ -87,8 +87,15 @@ async function boxesEndWell(path: string): Promise<boolean> {
 
 export const isProblem = (result: CheckedImage | DataProblem): result is DataProblem => 'reason' in result;
 
+/** Checks the images of a data set, without placeholders. Results are in the order of the files. */
+export const checkImages = async (
+  files: readonly string[],
+  verification: Verification,
+  signal?: AbortSignal,
+): Promise<(CheckedImage | DataProblem)[]> => skipPlaceholders(files, await checkFiles(files, verification, signal));
+
 /** Checks files concurrently. Results are in the order of the files. */
-export async function checkImages(
+export async function checkFiles(
   files: readonly string[],
   verification: Verification,
   signal?: AbortSignal,
@@ -99,7 +106,7 @@ export async function checkImages(
     signal?.throwIfAborted();
     results[i] = nth < MOST_EXPLAINED ? await checkImage(files[i], verification) : { file: files[i], reason: BROKEN };
   }
-  return skipPlaceholders(files, results);
+  return results;
 }
 
 /** libvips mixes the messages of images that fail at the same time. So this many broken images are read again, one at a time. */

@@ -1,10 +1,9 @@
-import { stat } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 import { ThawError } from '../../errors.ts';
 import { byCodeUnits, splitByLabels, stratifiedSplit } from '../split.ts';
 import type { DataProblem, Dataset, LabelReading, Sample } from '../types.ts';
 import { checkImages, isProblem, type Verification } from './check.ts';
-import { type Entry, type Listing, listDataset, listFiles } from './listing.ts';
+import { type Entry, type Listing, listDataset } from './listing.ts';
 import { labelled, targetNames } from './targets.ts';
 
 export interface OpenDatasetOptions {
@@ -150,34 +149,4 @@ function checkEnoughToSplit(path: string, classes: readonly string[], samples: r
     `${path}: class "${classes[single]}" has only one image, so none can be held out for validation`,
     'Add images, or a val folder next to train',
   );
-}
-
-/**
- * Opens images without labels: files, and all files in folders.
- *
- * @returns samples in the given order, sorted within folders, all with label -1
- * @throws {ThawError} `not-found` for a path that does not exist, `bad-data` if no image is usable
- */
-export async function openImages(
-  paths: readonly string[],
-  options: Pick<OpenDatasetOptions, 'strict' | 'verification' | 'signal'> = {},
-): Promise<{ samples: Sample[]; problems: DataProblem[] }> {
-  const files: string[] = [];
-  for (const path of paths) {
-    const kind = await stat(path).catch(() => undefined);
-    if (!kind) throw new ThawError('not-found', `${path} does not exist`, 'Give images or folders of images');
-    files.push(...(kind.isDirectory() ? await listFiles(resolve(path)) : [resolve(path)]));
-  }
-  const results = await checkImages(files, options.verification ?? 'quick', options.signal);
-  const problems = results.filter(isProblem);
-  const describe = ({ file, reason }: DataProblem) => `${file} (${reason})`;
-  if (files.length === problems.length || (options.strict && problems.length > 0)) {
-    const what = problems.length > 0 ? problems.slice(0, 3).map(describe).join(', ') : `${paths.join(', ')} (no files)`;
-    throw new ThawError(
-      'bad-data',
-      `not a usable image: ${what}`,
-      'Thaw reads JPEG, PNG, WebP, GIF, TIFF, AVIF, and HEIC with the package heic-decode',
-    );
-  }
-  return { samples: files.filter((_, i) => !isProblem(results[i])).map((file) => ({ file, label: -1 })), problems };
 }

@@ -32,7 +32,7 @@ export interface Listing {
 const tableNames = ['metadata', 'labels'].flatMap((name) => ['csv', 'tsv', 'jsonl'].map((type) => `${name}.${type}`));
 const isTable = (path: string): boolean => /\.(csv|tsv|jsonl|ndjson)$/i.test(path);
 /** Files that operating systems leave in folders. */
-const isHidden = (name: string): boolean =>
+export const isHidden = (name: string): boolean =>
   name.startsWith('.') || ['thumbs.db', 'desktop.ini'].includes(name.toLowerCase());
 
 /** @throws {ThawError} `not-found` for a missing path, `bad-data` if it is not a data set */
@@ -124,11 +124,17 @@ async function listFolder(path: string): Promise<{ folders: string[]; files: str
 }
 
 /** All files in a folder and its subfolders, in order. Does not enter a link to a parent folder again. */
-export async function listFiles(path: string, above: readonly string[] = []): Promise<string[]> {
+export async function* walkFiles(path: string, above: readonly string[] = []): AsyncGenerator<string> {
   const real = await realpath(path);
-  if (above.includes(real)) return [];
+  if (above.includes(real)) return;
   const { folders, files } = await listFolder(path);
-  const nested: string[] = [];
-  for (const folder of folders) nested.push(...(await listFiles(join(path, folder), [...above, real])));
-  return [...files.map((name) => join(path, name)), ...nested];
+  for (const name of files) yield join(path, name);
+  for (const folder of folders) yield* walkFiles(join(path, folder), [...above, real]);
+}
+
+/** The same as a list. */
+export async function listFiles(path: string): Promise<string[]> {
+  const files: string[] = [];
+  for await (const file of walkFiles(path)) files.push(file);
+  return files;
 }

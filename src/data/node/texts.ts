@@ -1,6 +1,6 @@
 /** Data sets of texts: tables, or one folder per class. */
 import { readFile, stat } from 'node:fs/promises';
-import { relative, resolve, sep } from 'node:path';
+import { relative, sep } from 'node:path';
 import { ThawError } from '../../errors.ts';
 import { byCodeUnits, stratifiedSplit } from '../split.ts';
 import type { DataProblem, Dataset, Sample } from '../types.ts';
@@ -10,7 +10,7 @@ import { cell, type NumberedRow, readRows } from './rows.ts';
 import { type SplitName, splitNames } from './split-names.ts';
 
 const HINT = 'Give a CSV or JSON lines file with text and label, or one folder of .txt files per class';
-const TABLE = /\.(csv|tsv|jsonl|ndjson)$/i;
+export const TABLE = /\.(csv|tsv|jsonl|ndjson)$/i;
 
 interface TextEntry {
   /** A file, or a table with its line. */
@@ -71,56 +71,6 @@ export async function openTexts(path: string, options: OpenDatasetOptions = {}):
   return { classes, ...splits, problems };
 }
 
-/** A text that could be meant as a path: one line that ends like a file name, or a word that begins like a path. */
-const looksLikePath = (text: string): boolean =>
-  text.length < 256 &&
-  (/^.*\.(txt|csv|tsv|jsonl?|ndjson|md)$/i.test(text) || /^(\.{0,2}\/|~\/|[a-z]:\\|\.\\)\S*$/i.test(text));
-
-/**
- * Reads texts without labels: the texts themselves, `.txt` files, the `text` column of tables, and folders of these.
- *
- * @param only whether all are texts, even if there are files with these names
- * @returns samples in the given order, all with label -1
- * @throws ThawError `bad-data` if there is no text, or `not-found` if a text looks like the path of a missing file
- */
-export async function readTexts(
-  given: readonly string[],
-  { only = false } = {},
-): Promise<{ samples: Sample[]; problems: DataProblem[] }> {
-  const samples: Sample[] = [];
-  const problems: DataProblem[] = [];
-  const add = (file: string, text: string) => {
-    if (text.trim()) samples.push({ file, text, label: -1 });
-    else problems.push({ file, reason: 'no text' });
-  };
-  for (const [i, word] of given.entries()) {
-    const kind = only ? undefined : await stat(word).catch(() => undefined);
-    if (!kind) {
-      if (!only && looksLikePath(word))
-        throw new ThawError(
-          'not-found',
-          `${word} may be a file or a text, and no such file exists`,
-          'For a file, check the path. For a text, add --texts (in the library, texts: true)',
-        );
-      add(`argument ${i + 1}`, word);
-      continue;
-    }
-    const files = kind.isDirectory() ? await listFiles(resolve(word)) : [resolve(word)];
-    for (const file of files) {
-      if (TABLE.test(file))
-        for (const { line, row } of await tableRows(file, ['text'])) add(`${file}:${line}`, cell(row, 'text'));
-      else if (/\.txt$/i.test(file)) add(file, await readFile(file, 'utf8'));
-      else problems.push({ file, reason: 'neither .txt nor a table' });
-    }
-  }
-  if (samples.length) return { samples, problems };
-  throw new ThawError(
-    'bad-data',
-    `found no text in ${given.join(', ')}`,
-    'Give texts, .txt files, or tables with a column text',
-  );
-}
-
 async function listTexts(path: string, signal?: AbortSignal): Promise<Texts> {
   const kind = await stat(path).catch(() => undefined);
   if (!kind) throw new ThawError('not-found', `${path} does not exist`, HINT);
@@ -165,7 +115,7 @@ async function readFiles({ entries, strays }: Listing, signal?: AbortSignal): Pr
 }
 
 /** @throws ThawError `bad-data` with the invalid line, or the missing column */
-async function tableRows(path: string, needed: readonly string[]): Promise<readonly NumberedRow[]> {
+export async function tableRows(path: string, needed: readonly string[]): Promise<readonly NumberedRow[]> {
   const { rows, columns } = await readRows(path, '{"text": "Fine!", "label": "good"}');
   const hint = `Add the columns ${needed.join(', ')}`;
   if (!rows.length) throw new ThawError('bad-data', `${path} has no rows`, hint);

@@ -1,15 +1,8 @@
 /** Opens images and texts from files for jobs. */
-import type { BatchSource, DataProblem, Dataset, Sample, TestView } from '../../data/index.ts';
-import {
-  type OpenDatasetOptions,
-  openDataset,
-  openImages,
-  openTexts,
-  readTexts,
-  sharpReader,
-} from '../../data/node/index.ts';
+import type { BatchSource, Dataset, Sample, TestView } from '../../data/index.ts';
+import { type OpenDatasetOptions, openDataset, openTexts, sharpReader } from '../../data/node/index.ts';
 import { isText } from '../../data/text/index.ts';
-import { requireText, ThawError } from '../../errors.ts';
+import { requireText } from '../../errors.ts';
 import { type InputFormat, plainSource as plain, type SourcePlatform } from '../../session/index.ts';
 import type { JobHooks } from './events.ts';
 
@@ -21,19 +14,6 @@ export const requireData: (path: unknown) => asserts path is string = (path) =>
 export async function openLabelled(path: string, format: InputFormat, options: OpenDatasetOptions): Promise<Dataset> {
   requireData(path);
   return isText(format) ? openTexts(path, options) : openDataset(path, options);
-}
-
-/** Opens unlabelled samples for a prediction: image files and folders, or texts, text files and folders. */
-export async function openUnlabelled(
-  given: readonly string[],
-  format: InputFormat,
-  { texts, ...options }: Pick<OpenDatasetOptions, 'strict' | 'signal'> & { readonly texts?: boolean },
-): Promise<{ samples: Sample[]; problems: DataProblem[] }> {
-  if (!Array.isArray(given) || !given.every((path) => typeof path === 'string'))
-    throw new ThawError('bad-config', 'images is not a list of texts', 'Give paths of files and folders, or texts');
-  if (isText(format)) return readTexts(given, { only: texts });
-  if (texts) throw new ThawError('bad-config', 'texts: the model reads images', 'Leave it out, and give image files');
-  return openImages(given, options);
 }
 
 /** Reads images with sharp, and reports unreadable ones. */

@@ -97,13 +97,15 @@ export const explain = (request: ExplainRequest, hooks?: JobHooks): Promise<File
 
 /** A prediction of a file. */
 export type FilePrediction<T extends TaskName = TaskName> = Prediction<T> & {
-  /** For a text, its location: a file, or a line of a table. */
+  /** `-` for standard input. For a text, its location: a file, or a line of a table. */
   readonly file: string;
   readonly text?: string;
+  /** Of a frame, seconds from the start of its video. */
+  readonly time?: number;
 };
 
 /**
- * Predicts files and folders, in order. Files that are not images are reported as notices and skipped.
+ * Predicts files, folders, globs and videos, in order. Files that are not images are reported as notices and skipped.
  *
  * @example
  * ```ts
@@ -116,12 +118,34 @@ export type FilePrediction<T extends TaskName = TaskName> = Prediction<T> & {
  * @throws ThawError if the model cannot be read, or has another task
  */
 export async function predict<T extends TaskName = 'classification'>(
-  { task = 'classification' as T, ...request }: PredictRequest<T>,
+  request: PredictRequest<T>,
   hooks?: JobHooks,
 ): Promise<FilePrediction<T>[]> {
-  const predicted = await predictAny({ ...request, task }, hooks);
-  return predicted.map(({ file, text, prediction }) => {
-    // The model has this task, or it is an error.
-    return { file, ...(text !== undefined && { text }), ...prediction } as FilePrediction<T>;
-  });
+  const predictions: FilePrediction<T>[] = [];
+  for await (const prediction of predictEach(request, hooks)) predictions.push(prediction);
+  return predictions;
+}
+
+/**
+ * The same, one prediction after the other: any number of files takes the same memory. Leaving the loop ends the job.
+ *
+ * @example
+ * ```ts
+ * import { predictEach } from 'thaw';
+ *
+ * for await (const { file, label } of predictEach({ model: 'runs/images-1', images: ['photos/2026-*'] })) {
+ *   console.log(file, label);
+ * }
+ * ```
+ * @throws ThawError if the model cannot be read, or has another task
+ */
+export async function* predictEach<T extends TaskName = 'classification'>(
+  { task = 'classification' as T, ...request }: PredictRequest<T>,
+  hooks?: JobHooks,
+): AsyncGenerator<FilePrediction<T>> {
+  for await (const group of predictAny({ ...request, task }, hooks))
+    for (const { words: _, prediction, ...sample } of group) {
+      // The model has this task, or it is an error.
+      yield { ...sample, ...prediction } as FilePrediction<T>;
+    }
 }

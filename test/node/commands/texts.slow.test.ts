@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { env, pipeline } from '@huggingface/transformers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSafetensors } from '../../../src/compiler/step/index.ts';
-import { openTexts, readTexts } from '../../../src/data/node/index.ts';
+import { openTexts } from '../../../src/data/node/index.ts';
 import {
   exportRun,
   findLr,
@@ -185,23 +185,6 @@ describe('data sets', () => {
     ['no rows', 'text,label\n', /has no rows/],
   ])('report errors: %s', async (name, contents, message) => {
     await expect(openTexts(write(`${name}.csv`, contents))).rejects.toThrow(message);
-  });
-
-  test('without labels can be texts, files and tables', async () => {
-    const table = write('unlabelled.csv', 'id,text\n1,first\n2,second\n3,\n');
-    const { samples, problems } = await readTexts([table, 'as it is']);
-    expect(samples.map(({ text }) => text)).toEqual(['first', 'second', 'as it is']);
-    expect(problems).toMatchObject([{ file: `${table}:4` }]);
-    await expect(readTexts([''])).rejects.toMatchObject({ code: 'bad-data' });
-    for (const path of ['nofile.txt', 'no such reviews.csv', './reviews', '/tmp/nothing', '~/notes', 'C:\\texts\\a'])
-      await expect(readTexts([path]), path).rejects.toMatchObject({
-        code: 'not-found',
-        message: `${path} may be a file or a text, and no such file exists`,
-        hint: expect.stringContaining('--texts'),
-      });
-    const texts = ['nofile.txt', table, 'and/or', 'https://example.com/a', 'It ends. txt'];
-    expect((await readTexts(texts, { only: true })).samples.map(({ text }) => text)).toEqual(texts);
-    expect((await readTexts(texts.slice(2))).samples.map(({ text }) => text)).toEqual(texts.slice(2));
   });
 });
 
