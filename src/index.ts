@@ -44,6 +44,7 @@ export {
   type Training,
 } from './node/library/index.ts';
 export { startingPoints as listModels } from './node/models/index.ts';
+export { serveModel as serve } from './node/serve/index.ts';
 export { nodeRuntime } from './runtime/node/sessions.ts';
 export type {
   Explanation,

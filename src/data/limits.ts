@@ -8,8 +8,8 @@ const minimumSide = 8;
 /** Resizing the shorter side of a more elongated image would need too much memory. */
 const maximumAspect = 100;
 
-export const tooLarge = (width: number, height: number): string =>
-  `${width}x${height} pixels: ${Math.round((width * height) / 1e6)} megapixels, the limit is ${Math.floor(maximumPixels / 1e6)}`;
+export const tooLarge = (width: number, height: number, maximum = maximumPixels): string =>
+  `${width}x${height} pixels: ${Math.round((width * height) / 1e6)} megapixels, the limit is ${Math.floor(maximum / 1e6)}`;
 
 /** A short reason if an image of this size cannot be used for training; otherwise undefined. */
 export function sizeProblem(width: number, height: number): string | undefined {

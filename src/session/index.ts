@@ -3,6 +3,7 @@
 export { mergedState, withAdapters } from './adapters.ts';
 export { type AnswerMaps, answerMaps, type ExplainedAnswers } from './answer-maps.ts';
 export { type ArtifactContext, type ArtifactPosition, artifactCheckpoint, compileArtifacts } from './artifacts.ts';
+export { BatchedModel } from './batched-model.ts';
 export { balancedWeights, withClassWeights } from './class-balance.ts';
 export {
   type Compiled,

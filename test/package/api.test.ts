@@ -8,7 +8,7 @@ const API: Readonly<Record<string, { readonly file: string; readonly names: stri
     file: 'src/index.ts',
     names: `Config EpochEvaluation ErrorCode Evaluation Explanation FilePrediction FineTuneRequest Hooks Inspection JobOptions LoadedModel
       ModelInput Prediction PredictionSettings Sweep TaskName ThawError Training TrainingEvent TrainingResult TrainingSettings
-      calibrate doctor evaluate explain exportModel federatedRound findLearningRate fineTune finishFederation firstState inspect joinFederation listModels loadModel mergeAdapters nodeRuntime overlayPixels predict predictEach preview pushToHub resume resumeSweep serveStudio startThread
+      calibrate doctor evaluate explain exportModel federatedRound findLearningRate fineTune finishFederation firstState inspect joinFederation listModels loadModel mergeAdapters nodeRuntime overlayPixels predict predictEach preview pushToHub resume resumeSweep serve serveStudio startThread
       sweep writeArtifacts writeFederatedApp`,
   },
   'thaw/core': {

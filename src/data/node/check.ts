@@ -1,7 +1,7 @@
 /** Checks whether a file is a usable image, by its content and not by its name. */
 import { open, stat } from 'node:fs/promises';
 import { mapConcurrently } from '../concurrency.ts';
-import { sizeProblem } from '../limits.ts';
+import { sizeProblem, tooLarge } from '../limits.ts';
 import type { DataProblem } from '../types.ts';
 import { BROKEN, failureReason, readHeader, withImage } from './decode.ts';
 import { canDecodeHeic, HEIC_PROBLEM } from './heic.ts';
@@ -26,16 +26,36 @@ export async function checkImage(file: string, verification: Verification): Prom
     const tail = await readTail(file);
     if (tail.length === 0) return problem('empty file');
     const metadata = await readHeader(file);
-    const { format, width, height } = metadata;
-    if (!formats.has(format)) return problem(`${format} is not supported: save it as JPEG or PNG`);
-    const unfit = sizeProblem(width, height);
+    const { format } = metadata;
+    const unfit = headerProblem(metadata);
     if (unfit) return problem(unfit);
-    if (format === 'heic' && !canDecodeHeic()) return problem(HEIC_PROBLEM);
     if (verification === 'full' || !(await endsWell(file, format, tail)))
       await withImage(file, (image) => image.resize(16, 16, { fit: 'fill' }).raw().toBuffer());
     return { format, paletteColours: metadata.isPalette ? 2 ** (metadata.bitsPerSample ?? 8) : undefined };
   } catch (error) {
     return problem(failureReason(error));
+  }
+}
+
+/** A short reason why an image with this header cannot be used. */
+function headerProblem({ format, width, height }: Awaited<ReturnType<typeof readHeader>>): string | undefined {
+  if (!formats.has(format)) return `${format} is not supported: save it as JPEG or PNG`;
+  return sizeProblem(width, height) ?? (format === 'heic' && !canDecodeHeic() ? HEIC_PROBLEM : undefined);
+}
+
+/** The problem with the contents of a file, from its header. @param maximum pixels */
+export async function contentProblem(
+  contents: Uint8Array,
+  maximum: number,
+): Promise<{ readonly reason: string; readonly isTooLarge?: boolean } | undefined> {
+  try {
+    const header = await readHeader(contents);
+    if (header.width * header.height > maximum)
+      return { reason: tooLarge(header.width, header.height, maximum), isTooLarge: true };
+    const reason = headerProblem(header);
+    return reason === undefined ? undefined : { reason };
+  } catch (error) {
+    return { reason: failureReason(error) };
   }
 }
 

@@ -69,11 +69,13 @@ export const openPixels = ({ data, width, height }: Pixels): Sharp =>
   sharp(data, { raw: { width, height, channels: 3 } });
 
 /**
- * Metadata of a file, for images of any size; `heic` if it is HEIC.
+ * Metadata of a file or of its contents, for images of any size; `heic` if it is HEIC.
  *
  * @throws ThawError `bad-data` for a known format that Thaw does not read
  */
-export async function readHeader(file: string): Promise<Omit<Metadata, 'format'> & { readonly format: string }> {
+export async function readHeader(
+  file: string | Uint8Array,
+): Promise<Omit<Metadata, 'format'> & { readonly format: string }> {
   const heic = await isHeicFile(file);
   const metadata = await sharp(file, { ...options, limitInputPixels: false }).metadata();
   return heic ? { ...metadata, format: 'heic' } : metadata;

@@ -1,5 +1,5 @@
 export { augmentImage } from './augment.ts';
-export { checkFiles, checkImage, isProblem, type Verification } from './check.ts';
+export { checkFiles, checkImage, contentProblem, isProblem, type Verification } from './check.ts';
 export { type OpenDatasetOptions, openDataset } from './dataset.ts';
 export { type DatasetSummary, type DuplicateImages, datasetSummary } from './dataset-summary.ts';
 export type { ImageFile, RawImage } from './decode.ts';
