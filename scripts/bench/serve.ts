@@ -3,12 +3,13 @@
  *
  *   npx tsx scripts/bench/serve.ts IMAGE.jpg MODEL [MODEL …] [--labels FILE] [--seconds 4] [--rounds 3] [--connections 1,8,32]
  */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism, loadavg } from 'node:os';
 import { createInterface } from 'node:readline';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { describeMachine } from './machine.ts';
 import { median } from './statistics.ts';
 import { markdownTable, ratio } from './tables.ts';
@@ -21,7 +22,13 @@ interface Turn {
   readonly p99: number;
 }
 
-const AUTOCANNON = createRequire(import.meta.url).resolve('autocannon');
+/** It has no types. */
+const autocannon = createRequire(import.meta.url)('autocannon') as (options: object) => Promise<{
+  readonly requests: { readonly average: number };
+  readonly latency: { readonly p50: number; readonly p99: number };
+  readonly errors: number;
+  readonly non2xx: number;
+}>;
 const BATCHES = [16, 1] as const;
 
 /** Starts the command line. @returns its address, and a function that ends it */
@@ -46,11 +53,10 @@ async function start(model: string, batch: number, labels: string | undefined) {
   throw new Error(`${model}: the server ended`);
 }
 
-async function turn(url: string, image: string, connections: number, seconds: number): Promise<Turn> {
-  const request = ['-m', 'POST', '-H', 'Content-Type: image/jpeg', '-i', image, `${url}/predict?top=1`];
-  const args = [AUTOCANNON, '-j', '-c', String(connections), '-d', String(seconds), ...request];
-  const { stdout } = await promisify(execFile)(process.execPath, args);
-  const { requests, latency, errors, non2xx } = JSON.parse(stdout);
+async function turn(url: string, connections: number): Promise<Turn> {
+  const headers = { 'content-type': 'image/jpeg' };
+  const request = { url: `${url}/predict?top=1`, method: 'POST', headers, body: image, timeout: 60 };
+  const { requests, latency, errors, non2xx } = await autocannon({ ...request, connections, duration: seconds });
   if (errors || non2xx) throw new Error(`${errors} errors, ${non2xx} answers with an error`);
   return { requests: requests.average, p50: latency.p50, p99: latency.p99 };
 }
@@ -64,34 +70,40 @@ const { positionals, values } = parseArgs({
     connections: { type: 'string', default: '1,8,32' },
   },
 });
-const [image, ...models] = positionals;
+const [file, ...models] = positionals;
 if (!models.length) throw new Error('give an image and a model');
+const image = await readFile(file);
 const seconds = Number(values.seconds);
 const loads: number[] = [];
 const rows: string[][] = [];
 for (const model of models) {
   const labels = model === 'default' ? undefined : values.labels;
   const servers = await Promise.all(BATCHES.map((batch) => start(model, batch, labels)));
-  for (const { url } of servers) await turn(url, image, 4, 1);
-  for (const connections of values.connections.split(',').map(Number)) {
-    const turns: Turn[][] = BATCHES.map(() => []);
-    for (let round = 0; round < Number(values.rounds); round++)
-      for (const [i, { url }] of servers.entries()) {
-        loads.push(loadavg()[0]);
-        turns[i].push(await turn(url, image, connections, seconds));
-      }
-    const [own, single] = turns.map((all) =>
-      (['requests', 'p50', 'p99'] as const).map((key) => median(all.map((t) => t[key]))),
-    );
-    const cells = [own, single].flatMap(([requests, p50, p99]) => [
-      requests.toFixed(1),
-      `${p50.toFixed(0)} / ${p99.toFixed(0)} ms`,
-    ]);
-    rows.push([model, String(connections), ...cells, ratio(own[0], single[0])]);
-    console.error(rows.at(-1)!.join('  '));
+  try {
+    for (const { url } of servers) await turn(url, 4);
+    for (const connections of values.connections.split(',').map(Number))
+      rows.push([model, String(connections), ...(await compare(servers, connections))]);
+  } finally {
+    await Promise.all(servers.map(({ end }) => end()));
   }
-  await Promise.all(servers.map(({ end }) => end()));
 }
+
+/** Cells of both servers, and their ratio. */
+async function compare(servers: readonly { readonly url: string }[], connections: number): Promise<string[]> {
+  const turns: Turn[][] = BATCHES.map(() => []);
+  for (let round = 0; round < Number(values.rounds); round++)
+    for (const [i, { url }] of servers.entries()) {
+      loads.push(loadavg()[0]);
+      turns[i].push(await turn(url, connections));
+    }
+  const middle = (all: readonly Turn[], key: keyof Turn) => median(all.map((one) => one[key]));
+  const cells = turns.flatMap((all) => [
+    middle(all, 'requests').toFixed(1),
+    `${middle(all, 'p50').toFixed(0)} / ${middle(all, 'p99').toFixed(0)} ms`,
+  ]);
+  return [...cells, ratio(middle(turns[0], 'requests'), middle(turns[1], 'requests'))];
+}
+
 const head = [
   'model',
   'connections',

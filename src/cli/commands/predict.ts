@@ -1,7 +1,7 @@
 import { Stopped } from '../../errors.ts';
 import { type PredictedSample, predict } from '../../node/commands/predict.ts';
 import { PredictionFile } from '../../node/commands/prediction-file.ts';
-import { decimal, percent, plural } from '../../report/format.ts';
+import { percent, plural } from '../../report/format.ts';
 import { rankedLabels } from '../../tasks/index.ts';
 import { defineCommand } from '../command.ts';
 import { CALIBRATED_FLAG, CLASSIFIER_FLAGS, FINISHED_MODEL_ARGUMENT } from '../shared-flags.ts';
@@ -115,7 +115,7 @@ async function printRows(groups: Groups, { terminal, top = 1 }: { terminal: Term
 /** The prediction with its sample, then the other labels of the best `top`. */
 function rowsOf(sample: PredictedSample, top: number): (readonly [value: string, sureness?: number, about?: string])[] {
   const { file, text, time, words } = sample;
-  const at = time === undefined ? '' : ` at ${decimal(time)} s`;
+  const at = time === undefined ? '' : ` at ${Math.round(100 * time) / 100} s`;
   const about = text === undefined ? `${file}${at}` : String(fitted(text.replace(/\s+/g, ' '), TEXT));
   const ranked = top > 1 ? rankedLabels(sample.prediction)!.slice(0, top) : [];
   const others = ranked.filter(({ label }) => label !== words[0]);

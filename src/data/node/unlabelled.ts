@@ -2,7 +2,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { isAbsolute, relative, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { glob, isDynamicPattern } from 'tinyglobby';
 import { ThawError } from '../../errors.ts';
 import { byCodeUnits } from '../split.ts';
 import type { DataProblem } from '../types.ts';
@@ -85,6 +84,7 @@ const watched = (given: readonly string[], { signal }: UnlabelledOptions) => ({
 
 /** The files that match a glob, sorted; of folders, all files inside. Undefined if it is not a glob. */
 async function expanded(word: string): Promise<string[] | undefined> {
+  const { glob, isDynamicPattern } = await import('tinyglobby');
   // On Windows, the shell expands no globs, and \ is not an escape.
   const pattern = process.platform === 'win32' ? word.replaceAll('\\', '/') : word;
   if (!isDynamicPattern(pattern)) return undefined;

@@ -2,7 +2,6 @@
 import { on, once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { relative, sep } from 'node:path';
-import { watch } from 'chokidar';
 import { isHidden, walkFiles } from './listing.ts';
 
 /** Milliseconds without a change after which a file counts as complete. */
@@ -16,6 +15,7 @@ const POLL = 100;
  * @throws the reason of `signal`
  */
 export async function* watchFiles(folders: readonly string[], signal?: AbortSignal): AsyncGenerator<string> {
+  const { watch } = await import('chokidar');
   const isIgnored = (path: string) =>
     folders.some((folder) => path.startsWith(folder) && relative(folder, path).split(sep).some(isHidden));
   const watcher = watch([...folders], {
