@@ -1,7 +1,7 @@
 /**
  * Measures `thaw serve` with autocannon, with and without batches, in turns:
  *
- *   npx tsx scripts/bench/serve.ts IMAGE.jpg MODEL [MODEL …] [--labels FILE] [--seconds 4] [--rounds 3] [--connections 1,8,32]
+ *   npx tsx scripts/bench/serve.ts IMAGE.jpg MODEL [MODEL …] [--labels FILE] [--seconds 4] [--rounds 3] [--connections 1,8,32] [--batch 4]
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -29,7 +29,6 @@ const autocannon = createRequire(import.meta.url)('autocannon') as (options: obj
   readonly errors: number;
   readonly non2xx: number;
 }>;
-const BATCHES = [16, 1] as const;
 
 /** Starts the command line. @returns its address, and a function that ends it */
 async function start(model: string, batch: number, labels: string | undefined) {
@@ -68,17 +67,19 @@ const { positionals, values } = parseArgs({
     seconds: { type: 'string', default: '4' },
     rounds: { type: 'string', default: '3' },
     connections: { type: 'string', default: '1,8,32' },
+    batch: { type: 'string', default: '4' },
   },
 });
 const [file, ...models] = positionals;
 if (!models.length) throw new Error('give an image and a model');
 const image = await readFile(file);
 const seconds = Number(values.seconds);
+const sizes = [Number(values.batch), 1];
 const loads: number[] = [];
 const rows: string[][] = [];
 for (const model of models) {
   const labels = model === 'default' ? undefined : values.labels;
-  const servers = await Promise.all(BATCHES.map((batch) => start(model, batch, labels)));
+  const servers = await Promise.all(sizes.map((batch) => start(model, batch, labels)));
   try {
     for (const { url } of servers) await turn(url, 4);
     for (const connections of values.connections.split(',').map(Number))
@@ -90,7 +91,7 @@ for (const model of models) {
 
 /** Cells of both servers, and their ratio. */
 async function compare(servers: readonly { readonly url: string }[], connections: number): Promise<string[]> {
-  const turns: Turn[][] = BATCHES.map(() => []);
+  const turns: Turn[][] = sizes.map(() => []);
   for (let round = 0; round < Number(values.rounds); round++)
     for (const [i, { url }] of servers.entries()) {
       loads.push(loadavg()[0]);

@@ -2,8 +2,33 @@ import { serveModel } from '../../node/serve/index.ts';
 import { plural } from '../../report/format.ts';
 import { withoutSecrets } from '../../secrets.ts';
 import { defineCommand } from '../command.ts';
-import { CALIBRATED_FLAG, CLASSIFIER_FLAGS, FINISHED_MODEL_ARGUMENT, without } from '../shared-flags.ts';
+import { flagsOf } from '../flags.ts';
+import { CALIBRATED_FLAG, CLASSIFIER_FLAGS, FINISHED_MODEL_ARGUMENT, withHeading, without } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
+
+const LIMIT_FLAGS = flagsOf({
+  'max-body': {
+    kind: 'number',
+    value: 'MB',
+    description: 'largest body of a request',
+    default: '20',
+  },
+  'max-pixels': { kind: 'number', value: 'MP', description: 'largest image, in megapixels', default: '64' },
+  'max-samples': { kind: 'number', value: 'N', description: 'images or texts of a request', default: '16' },
+  rate: {
+    kind: 'number',
+    value: 'N',
+    description: 'requests of an address in a minute; 0 for any number',
+    default: '600; any number on this machine',
+  },
+  queue: {
+    kind: 'number',
+    value: 'N',
+    description: 'requests at the same time; others get status 503',
+    default: '64',
+  },
+  timeout: { kind: 'number', value: 'S', description: 'seconds in which a request must arrive', default: '30' },
+});
 
 export const command = defineCommand({
   name: 'serve',
@@ -27,30 +52,14 @@ export const command = defineCommand({
     },
     cors: { kind: 'text', value: 'ORIGIN', description: 'origin of pages that may use the server, or *' },
     top: { kind: 'number', value: 'K', description: 'probabilities of the K most probable classes', default: 'all' },
-    'max-body': {
-      kind: 'number',
-      value: 'MB',
-      description: 'largest body of a request',
-      default: '20',
-      heading: 'Limits',
-    },
-    'max-pixels': { kind: 'number', value: 'MP', description: 'largest image, in megapixels', default: '64' },
-    'max-samples': { kind: 'number', value: 'N', description: 'images or texts of a request', default: '16' },
-    rate: {
-      kind: 'number',
-      value: 'N',
-      description: 'requests of an address in a minute; 0 for any number',
-      default: '600; any number on this machine',
-    },
-    queue: {
-      kind: 'number',
-      value: 'N',
-      description: 'requests at the same time; others get status 503',
-      default: '64',
-    },
-    timeout: { kind: 'number', value: 'S', description: 'seconds in which a request must arrive', default: '30' },
+    ...withHeading(LIMIT_FLAGS, 'Limits'),
     ...CALIBRATED_FLAG,
-    ...without(CLASSIFIER_FLAGS, ['strict']),
+    ...without(CLASSIFIER_FLAGS, ['strict', 'batch']),
+    batch: {
+      ...CLASSIFIER_FLAGS.batch,
+      description: 'images or texts that go through the model together',
+      default: '4',
+    },
   },
   examples: [
     'thaw serve runs/images-1',

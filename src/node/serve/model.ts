@@ -14,6 +14,9 @@ export interface ServeOptions extends ServeSettings {
   readonly settings?: PredictionSettings;
 }
 
+/** Samples of a batch. Each request waits for its whole batch, so it is smaller than in `thaw predict`. */
+const BATCH = 4;
+
 export interface ServeHooks extends Pick<JobHooks, 'onEvent'> {
   /** Called after each request. */
   readonly onRequest?: (request: ServedRequest) => void;
@@ -42,7 +45,7 @@ export async function serveModel(
   { onRequest, ...hooks }: ServeHooks = {},
 ): Promise<Serving> {
   const serveSettings = readServeSettings(server);
-  const { predictor, name } = await openPredictor({ model, settings }, hooks);
+  const { predictor, name } = await openPredictor({ model, settings: { batch: BATCH, ...settings } }, hooks);
   try {
     checkTop(serveSettings.top, predictor.task);
     const { format, taskName } = predictor.parts;
