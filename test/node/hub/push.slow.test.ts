@@ -5,7 +5,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { env, pipeline } from '@huggingface/transformers';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { type JobEvent, type PushRequest, predict, push, train } from '../../../src/node/commands/index.ts';
+import { type JobEvent, type PushRequest, push, train } from '../../../src/node/commands/index.ts';
+import { predict } from '../../../src/node/library/index.ts';
 import { thaw } from '../../cli/streams.ts';
 import { makeProject, type Project } from '../commands/project.ts';
 import { sha256 } from '../models/server.ts';
@@ -259,17 +260,17 @@ test('Thaw and transformers.js classify with the pushed model as with the local 
   const images = [image];
   const local = await predict({ model: run, images });
   const remote = await predict({ model: 'hf:ann/pets', images });
-  expect(remote.map(({ prediction }) => prediction)).toEqual(local.map(({ prediction }) => prediction));
+  expect(remote).toEqual(local);
   Object.assign(env, { remoteHost: hub.url, cacheDir: join(home, 'transformers'), allowLocalModels: false });
   const classify = await pipeline('image-classification', 'ann/pets');
   const [best] = (await classify(image)) as { label: string; score: number }[];
-  expect(best.label).toBe((local[0].prediction as { label: string }).label);
+  expect(best.label).toBe(local[0].label);
 });
 
 test('Python loads the pushed model and reads its scores', HUB_PYTHON, async () => {
   await pushRun();
   const image = join(project.data, 'val/blue/0.png');
-  const [{ prediction }] = await predict({ model: run, images: [image] });
+  const [prediction] = await predict({ model: run, images: [image] });
   const read = (await python(`
 import json, numpy, onnxruntime
 from huggingface_hub import ModelCard, snapshot_download
