@@ -75,7 +75,7 @@ export const command = defineCommand({
     const request = { model, images, strict, out, method, label, layer, steps, baseline, settings };
     const given = Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined));
     const explained = await explain(given as typeof request, { onEvent: display.show, signal });
-    if (terminal.json) terminal.printJsonList(documents(explained));
+    if (terminal.json) await terminal.printJsonList(documents(explained));
     else {
       const width = explained.reduce((most, { label: of }) => Math.max(most, columnsOf(of)), 0);
       for (const explanation of explained) {

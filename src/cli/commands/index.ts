@@ -46,6 +46,8 @@ export const COMMANDS: readonly Command[] = [
     summary: 'show which parts of images speak for a prediction',
     computes: true,
     load: () => import('./explain.ts'),
+  },
+  {
     name: 'serve',
     usage: 'serve <run or model>',
     summary: 'serve a finished model over HTTP',

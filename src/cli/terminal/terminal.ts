@@ -84,7 +84,7 @@ export class Terminal {
   }
 
   /** The same for a list, piece by piece. If it ends in an error, the document is complete with the values until then. */
-  async printJsonList(values: AsyncIterable<unknown>): Promise<void> {
+  async printJsonList(values: Iterable<unknown> | AsyncIterable<unknown>): Promise<void> {
     let before = '[\n  ';
     try {
       for await (const value of values) {

@@ -5,9 +5,9 @@ import { fileNameOf } from '../../file-names.ts';
 import { type ExplainOptions, type Explanation, imageFormat } from '../../session/index.ts';
 import { writeAtomically } from '../disk/index.ts';
 import type { JobHooks } from './events.ts';
-import { openUnlabelled } from './inputs.ts';
 import { type OpenPredictorRequest, openPredictor } from './open-predictor.ts';
 import { shownPath } from './paths.ts';
+import { openUnlabelled } from './unlabelled.ts';
 
 export interface ExplainRequest extends Pick<OpenPredictorRequest, 'model' | 'settings'>, ExplainOptions {
   /** Image files, and folders with all their images. */

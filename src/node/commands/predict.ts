@@ -2,7 +2,7 @@ import { ThawError } from '../../errors.ts';
 import { mostProbable, type Prediction, type Task, type TaskName, type TaskOutcome } from '../../tasks/index.ts';
 import type { JobHooks } from './events.ts';
 import { type OpenPredictorRequest, openPredictor } from './open-predictor.ts';
-import { openUnlabelled, readAhead, type UnlabelledRequest } from './unlabelled.ts';
+import { readAhead, type UnlabelledRequest, unlabelledGroups } from './unlabelled.ts';
 
 export interface PredictRequest<T extends TaskName = TaskName>
   extends Omit<OpenPredictorRequest<T>, 'runtime'>,
@@ -46,7 +46,7 @@ export async function* predict(
   try {
     const { task, parts } = predictor;
     checkTop(top, task);
-    const groups = openUnlabelled(request, parts, { ...hooks, signal, input: process.stdin, except });
+    const groups = unlabelledGroups(request, parts, { ...hooks, signal, input: process.stdin, except });
     for await (const { samples, source } of readAhead(groups, AHEAD)) {
       const outcomes: TaskOutcome[] = [];
       for await (const batch of predictor.outcomes(source)) outcomes.push(...batch);

@@ -1,6 +1,6 @@
 /** Reads unlabelled samples group by group, so that any number of them takes the same memory. */
 import { resolve } from 'node:path';
-import { type Batch, type BatchSource, type DataProblem, Prefetched } from '../../data/index.ts';
+import { type Batch, type BatchSource, type DataProblem, Prefetched, type Sample } from '../../data/index.ts';
 import {
   checkFiles,
   isProblem,
@@ -13,7 +13,7 @@ import {
 } from '../../data/node/index.ts';
 import { isText, TextTokenizer } from '../../data/text/index.ts';
 import { ThawError } from '../../errors.ts';
-import { type Predictor, plainSource } from '../../session/index.ts';
+import { type InputFormat, type Predictor, plainSource } from '../../session/index.ts';
 import type { JobHooks } from './events.ts';
 
 export interface UnlabelledRequest {
@@ -50,7 +50,7 @@ const PATIENCE = 100;
  *
  * @throws ThawError for wrong requests, and if there is no usable sample; the reason of `hooks.signal`
  */
-export async function* openUnlabelled(
+export async function* unlabelledGroups(
   request: UnlabelledRequest,
   { format, testViews, batchSize }: Predictor['parts'],
   options: JobHooks & Pick<UnlabelledOptions, 'input' | 'except'>,
@@ -87,6 +87,37 @@ export async function* openUnlabelled(
   }
   if (problems) throw isText(format) ? noTexts(request) : unusable(problems, request.images);
 }
+
+/**
+ * All samples at once, for jobs that need them together.
+ *
+ * @throws ThawError for wrong requests, and if there is no usable sample
+ */
+export async function openUnlabelled(
+  images: readonly string[],
+  format: InputFormat,
+  { strict, texts, ...options }: Pick<UnlabelledRequest, 'strict' | 'texts'> & Pick<UnlabelledOptions, 'signal'>,
+): Promise<{ samples: Sample[]; problems: DataProblem[] }> {
+  const request = { images, texts, strict };
+  const reading = { ...options, input: process.stdin, except: [] };
+  const samples: Sample[] = [];
+  const problems: DataProblem[] = [];
+  const report = (problem: DataProblem) => {
+    if (strict) throw unusable([problem]);
+    problems.push(problem);
+  };
+  const listed = isText(format) ? textsOf(request, reading) : imagesOf(request, reading);
+  for await (const group of grouped(listed, AT_ONCE, false))
+    for (const { file, text, image } of await usable(group, report)) {
+      if (image === undefined) samples.push({ file, text, label: -1 });
+      else report({ file, reason: 'only predict reads images from videos and standard input' });
+    }
+  if (samples.length) return { samples, problems };
+  throw isText(format) ? noTexts(request) : unusable(problems, images);
+}
+
+/** Files that are checked together. */
+const AT_ONCE = 64;
 
 /** Problems that an error names. */
 const SHOWN = 3;

@@ -1,5 +1,13 @@
 /** Thaw as a library for Node: the jobs of the commands, with types that follow from the task. */
-export { evaluate, explain, type FilePrediction, loadModel, type ModelInput, predict, predictEach } from './finished.ts';
+export {
+  evaluate,
+  explain,
+  type FilePrediction,
+  loadModel,
+  type ModelInput,
+  predict,
+  predictEach,
+} from './finished.ts';
 export { pushToHub } from './hub.ts';
 export { Job, type JobOptions } from './job.ts';
 export {

@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openPredictor } from '../../../src/node/commands/open-predictor.ts';
-import { openUnlabelled } from '../../../src/node/commands/unlabelled.ts';
+import { unlabelledGroups } from '../../../src/node/commands/unlabelled.ts';
 import { predict, predictEach } from '../../../src/node/library/index.ts';
 import { thaw } from '../../cli/streams.ts';
 import { SIGNALS } from '../../needs.ts';
@@ -37,7 +37,7 @@ describe('any number of images', () => {
         }
       })(),
     );
-    const groups = openUnlabelled({ images: ['-'] }, predictor.parts, { input, except: [] });
+    const groups = unlabelledGroups({ images: ['-'] }, predictor.parts, { input, except: [] });
     for (let i = 0; i < 5; i++) expect((await groups.next()).value.samples).toHaveLength(16);
     expect(lines).toBeLessThan(200);
     await groups.return(undefined);
