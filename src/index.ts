@@ -45,6 +45,7 @@ export {
 } from './node/library/index.ts';
 export { startingPoints as listModels } from './node/models/index.ts';
 export { serveModel as serve } from './node/serve/index.ts';
+export { mlflow, type TrackerSink } from './node/tracking/index.ts';
 export { nodeRuntime } from './runtime/node/sessions.ts';
 export type {
   Explanation,

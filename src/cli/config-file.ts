@@ -3,6 +3,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { ThawError } from '../errors.ts';
 import { quoted, shownPath } from '../node/commands/paths.ts';
 import { isPath } from '../node/models/resolve.ts';
+import type { TrackerSink } from '../node/tracking/index.ts';
 import { missingArguments } from './command.ts';
 import { settingName } from './flags.ts';
 
@@ -11,10 +12,16 @@ const NAME = 'thaw.config';
 const MODEL_AND_DATA = ['model', 'data'] as const;
 /** Paths in a config file. They are not settings. */
 const PATHS = [...MODEL_AND_DATA, 'out'] as const;
+/** Texts of experiment trackers. They are not settings of a run either. */
+const TRACKING_TEXTS = ['mlflow', 'experiment'] as const;
+const TRACKING = [...TRACKING_TEXTS, 'logModel', 'sinks'] as const;
 
 export interface ConfigFile {
   readonly settings: Record<string, unknown>;
   readonly paths: { readonly [name in (typeof PATHS)[number]]?: string };
+  readonly tracking: {
+    readonly [name in (typeof TRACKING_TEXTS)[number]]?: string;
+  } & { readonly logModel?: boolean; readonly sinks?: readonly TrackerSink[] };
   /** The path of the file that was read. */
   readonly file?: string;
 }
@@ -44,18 +51,23 @@ export async function readConfigFile(file?: string): Promise<ConfigFile> {
     const reason = String((cause as Error).message).split('\n')[0];
     throw new ThawError('bad-config', `cannot read ${file ?? NAME}: ${reason}`, 'Fix the file', { cause });
   });
-  if (!loaded._configFile) return { settings: {}, paths: {} };
+  if (!loaded._configFile) return { settings: {}, paths: {}, tracking: {} };
   const config: unknown = loaded.config;
   if (typeof config !== 'object' || config === null || Array.isArray(config)) {
     throw new ThawError('bad-config', `${loaded._configFile} contains no settings`, 'Write them as name: value');
   }
   const entries = Object.entries(config).map(([name, value]) => [settingName(name), value] as const);
-  const isPathName = (name: string) => (PATHS as readonly string[]).includes(name);
-  const odd = entries.find(([name, value]) => isPathName(name) && typeof value !== 'string');
-  if (odd) throw new ThawError('bad-config', `${loaded._configFile}: ${odd[0]} must be a text`, 'Write a path');
+  const among = (names: readonly string[]) => entries.filter(([name]) => names.includes(name));
+  const odd = among([...PATHS, ...TRACKING_TEXTS]).find(([, value]) => typeof value !== 'string');
+  if (odd) throw new ThawError('bad-config', `${loaded._configFile}: ${odd[0]} must be a text`, 'Write a text');
+  const [other] = among(['logModel']).filter(([, value]) => typeof value !== 'boolean');
+  if (other)
+    throw new ThawError('bad-config', `${loaded._configFile}: logModel must be true or false`, 'Write true or false');
+  const apart: readonly string[] = [...PATHS, ...TRACKING];
   return {
-    settings: Object.fromEntries(entries.filter(([name]) => !isPathName(name))),
-    paths: Object.fromEntries(entries.filter(([name]) => isPathName(name))),
+    settings: Object.fromEntries(entries.filter(([name]) => !apart.includes(name))),
+    paths: Object.fromEntries(among(PATHS)),
+    tracking: Object.fromEntries(among(TRACKING)),
     file: loaded._configFile,
   };
 }

@@ -256,6 +256,9 @@ async function typeErrors(files: readonly string[], options: object): Promise<st
 /** The five usages, as a project that is new has them. */
 const EXAMPLES = ['train.ts', 'server.ts', 'regression.ts', 'compile.ts', 'page.ts', 'thaw.config.ts'];
 
+/** Experiment trackers. Three of them need the packages of Python. */
+const TRACKERS = ['clearml.ts', 'file.ts', 'python.ts', 'trackio.ts', 'wandb.ts'].map((name) => `trackers/${name}`);
+
 /** Code blocks of the documentation of functions: one file each. */
 function documentedExamples(): string[] {
   const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) => /\.ts$/.test(file));
@@ -272,7 +275,8 @@ function documentedExamples(): string[] {
 
 describe('its types hold', () => {
   beforeAll(() => {
-    for (const file of EXAMPLES) write(file, readFileSync(join('examples', file), 'utf8'));
+    mkdirSync(join(project, 'trackers'));
+    for (const file of [...EXAMPLES, ...TRACKERS]) write(file, readFileSync(join('examples', file), 'utf8'));
     write(
       'consumer.ts',
       `import { type Evaluation, fineTune, loadModel, ThawError, type Training } from 'thaw';
@@ -301,7 +305,7 @@ describe('its types hold', () => {
     ['nodenext', { module: 'NodeNext' }],
     ['bundler', { module: 'ESNext', moduleResolution: 'bundler' }],
   ])('under %s', async (_name, options) => {
-    const files = ['consumer.ts', ...EXAMPLES, ...documentedExamples()];
+    const files = ['consumer.ts', ...EXAMPLES, ...TRACKERS, ...documentedExamples()];
     expect(files.length).toBeGreaterThan(14);
     expect(await typeErrors(files, { ...options, ...dom })).toBe('');
   });

@@ -9,6 +9,7 @@ import { styled } from '../terminal/styled.ts';
 import { SweepDisplay } from '../terminal/sweep.ts';
 import { tableLines } from '../terminal/table.ts';
 import type { Terminal } from '../terminal/terminal.ts';
+import { resumeCommand, TRACKING_FLAGS, type TrackingFlags, trackersOf } from '../trackers.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
 import { INTERRUPTED } from './train.ts';
 
@@ -66,13 +67,15 @@ export const command = defineCommand({
   description:
     "Each trial is an ordinary run directory in the sweep's folder, next to sweep.html, sweep.csv and sweep.json. Ctrl-C saves the sweep. To resume it, run the same command again, or thaw resume.",
   positionals: [MODEL_ARGUMENT, { ...DATA_ARGUMENT, inConfig: true }],
-  flags: { ...PLAN_FLAGS, ...TRAIN_FLAGS },
+  flags: { ...PLAN_FLAGS, ...TRAIN_FLAGS, ...TRACKING_FLAGS },
   examples: [
     "thaw sweep default images --try 'lr=3e-4..1e-2:log' --try preset=gradual,full --trials 20",
     'thaw sweep model.onnx images --sweep sweep.yaml --epochs 20',
   ],
   async run({ positionals, values, terminal, signal }) {
-    const { config, sweep: planFile, out, try: tried, trials, search, seeds, stop, keep, grace, ...flags } = values;
+    const { mlflow, experiment, logModel, ...others } = values;
+    const { config, sweep: planFile, out, try: tried, trials, search, seeds, stop, keep, grace, ...flags } = others;
+    const tracking = { mlflow, experiment, logModel };
     const file = await readConfigFile(config);
     const planned = planFile === undefined ? {} : (await readConfigFile(planFile)).settings;
     const given = Object.entries({ trials, search, seeds, stop, keep, grace }).filter(
@@ -83,13 +86,15 @@ export const command = defineCommand({
       ...Object.fromEntries(given),
       try: { ...(planned.try as SpaceInput | undefined), ...tried },
     };
+    const sinks = trackersOf(file, tracking);
     const request = { ...modelAndDataOf('sweep', positionals, file), out, settings: withFlags(file, flags), ...plan };
-    return finish(await sweep(request, { onEvent: reportingRun(new SweepDisplay(terminal).show), signal }), terminal);
+    const hooks = { onEvent: reportingRun(new SweepDisplay(terminal).show), signal, sinks };
+    return finish(await sweep(request, hooks), terminal, tracking);
   },
 });
 
 /** Prints the table and the paths of the results. @returns the exit code */
-export function finish(outcome: SweepOutcome, terminal: Terminal): number {
+export function finish(outcome: SweepOutcome, terminal: Terminal, tracking: TrackingFlags): number {
   if (terminal.json) terminal.printJsonLine({ type: 'done', ...outcome });
   const { metric, trials, path } = outcome;
   const { colours: c } = terminal;
@@ -117,7 +122,7 @@ export function finish(outcome: SweepOutcome, terminal: Terminal): number {
   terminal.print();
   if (outcome.status === 'interrupted') {
     terminal.print(styled`${c.yellow('Stopped and saved.')} Resume with:`);
-    terminal.printWhole(`  thaw resume ${quoted(path)}`);
+    terminal.printWhole(`  ${resumeCommand(path, tracking)}`);
     return INTERRUPTED;
   }
   terminal.print(styled`${c.green('Done')}: compared ${plural(trials.length, 'combination')} of settings`);

@@ -4,6 +4,7 @@ import { defineCommand } from '../command.ts';
 import { modelAndDataOf, readConfigFile, withFlags } from '../config-file.ts';
 import { CONFIG_FLAG, MODEL_ARGUMENT } from '../shared-flags.ts';
 import { TrainingDisplay } from '../terminal/training.ts';
+import { resumeCommand, TRACKING_FLAGS, trackersOf } from '../trackers.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
 
 export const INTERRUPTED = 130;
@@ -23,6 +24,7 @@ export const command = defineCommand({
       heading: 'Training',
     },
     ...TRAIN_FLAGS,
+    ...TRACKING_FLAGS,
   },
   examples: [
     'thaw train mobilenetv4-small images',
@@ -31,17 +33,19 @@ export const command = defineCommand({
     'thaw train --config runs/images-1/config.yaml --seed 2',
   ],
   async run({ positionals, values, terminal, signal }) {
-    const { config, out, ...flags } = values;
+    const { config, out, mlflow, experiment, logModel, ...flags } = values;
+    const tracking = { mlflow, experiment, logModel };
     const file = await readConfigFile(config);
     const subject = modelAndDataOf('train', positionals, file);
     if (file.file) terminal.print(terminal.colours.dim(`config    ${file.file}`));
+    const sinks = trackersOf(file, tracking);
     const display = new TrainingDisplay(terminal, subject.data);
     const { task, ...settings } = withFlags(file, flags);
     const outcome = await train(
       { ...subject, out: out ?? file.paths.out, task, settings },
-      { onEvent: reportingRun(display.show), signal },
+      { onEvent: reportingRun(display.show), signal, sinks },
     );
-    display.finish(outcome);
+    display.finish(outcome, resumeCommand(outcome.run, tracking));
     return outcome.status === 'interrupted' ? INTERRUPTED : 0;
   },
 });

@@ -1,5 +1,6 @@
 import type { DeviceChoice } from '../../runtime/devices.ts';
 import type { SessionEvent } from '../../session/index.ts';
+import type { TrackedSweep, TrackerSink } from '../tracking/index.ts';
 import type { MeasuredSamples } from './measured.ts';
 
 /** Events of a job, in addition to those of its session. Plain data. */
@@ -58,4 +59,8 @@ export interface JobHooks {
   readonly onEvent?: (event: JobEvent) => void;
   /** Asks the job to stop. A training saves first. */
   readonly signal?: AbortSignal;
+  /** Experiment trackers that get the run of a training. */
+  readonly sinks?: readonly TrackerSink[];
+  /** The sweep, if the training is one of its trials. */
+  readonly sweep?: TrackedSweep;
 }

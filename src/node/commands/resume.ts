@@ -2,6 +2,7 @@ import { ThawError } from '../../errors.ts';
 import { checkTask, readSettings, reopenSession, type TrainSettings } from '../../session/index.ts';
 import { openTask, type TaskName } from '../../tasks/index.ts';
 import { checkIdentity, identifySamples, type RunReader, resumeRun } from '../run/index.ts';
+import { checkSinks } from '../tracking/index.ts';
 import { readSource } from './about.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
@@ -20,6 +21,7 @@ import { bestIn, runTraining } from './training-run.ts';
  */
 export async function resume(path: string, hooks: JobHooks = {}, expected?: TaskName): Promise<TrainingResult> {
   const { onEvent } = hooks;
+  checkSinks(hooks.sinks ?? []);
   const run = await resumeRun(path);
   try {
     const kept = await readRecord(run);

@@ -5,6 +5,7 @@ import { type NamedTask, openSession, readSettings, settingsOf, type TaskRequest
 import type { TaskName } from '../../tasks/index.ts';
 import { readModelFile } from '../models/files.ts';
 import { createRun, identifySamples, type RunWriter } from '../run/index.ts';
+import { checkSinks } from '../tracking/index.ts';
 import type { About } from './about.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
@@ -44,6 +45,7 @@ export async function train<T extends TaskName = 'classification'>(
   readAugmentation(augment);
   // Before a model is downloaded.
   requireData(request.data);
+  checkSinks(hooks.sinks ?? []);
   const runtime = await openRuntime(device, hooks);
   const files = await fetchModel(request.model, hooks);
   const model = await readModelFile(files.path);

@@ -8,6 +8,7 @@ import { writeBatchImages } from './batch-images.ts';
 import type { JobHooks } from './events.ts';
 import { finishRun, type TrainingResult } from './finish.ts';
 import { type RunRecord, saveRecord, withStage, withStageEnd } from './record.ts';
+import { tracked } from './tracking.ts';
 import type { TrainingJob } from './training-job.ts';
 
 /** In milliseconds. */
@@ -26,13 +27,13 @@ export const bestIn = (run: () => RunWriter | undefined, { onEvent }: JobHooks):
  * Trains from the session's current position to the finished model and its report, and writes everything into the run. A stop request ends
  * the current step, saves, and gives the status `interrupted`.
  */
-export async function runTraining(job: TrainingJob, hooks: JobHooks): Promise<TrainingResult> {
-  const { session } = job;
-  const record = await trained(job, hooks);
-  // The trainer's state takes memory that the rest of the job needs.
-  await session.release();
-  return await finishRun({ ...job, record }, hooks);
-}
+export const runTraining = (job: TrainingJob, hooks: JobHooks): Promise<TrainingResult> =>
+  tracked(job, hooks, async (listening) => {
+    const record = await trained(job, listening);
+    // The trainer's state takes memory that the rest of the job needs.
+    await job.session.release();
+    return finishRun({ ...job, record }, listening);
+  });
 
 /** Runs the session until it ends or is stopped. @returns the record of the run */
 async function trained(job: TrainingJob, hooks: JobHooks): Promise<RunRecord> {

@@ -1,7 +1,6 @@
 import type { NamedTask } from '../../session/index.ts';
 import type { TaskName } from '../../tasks/index.ts';
 import {
-  type TrainRequest as FineTuneRequest,
   type JobEvent,
   resume as resumeRun,
   resumeSweep as resumeSweepRun,
@@ -10,11 +9,18 @@ import {
   type SweepOutcome,
   type SweepRequest,
   type TrainingResult,
+  type TrainRequest,
   train,
 } from '../commands/index.ts';
+import type { TrackerSink } from '../tracking/index.ts';
 import { Job, type JobOptions } from './job.ts';
 
-export type { FineTuneRequest };
+export interface FineTuneRequest<T extends TaskName = TaskName> extends TrainRequest<T>, Tracked {}
+
+/** Experiment trackers that get the run. */
+export interface Tracked {
+  readonly sinks?: readonly TrackerSink[];
+}
 
 /** A running training: an async iterable of its events, with a `result`. */
 export type Training<T extends TaskName = TaskName> = Job<JobEvent, TrainingResult<T>>;
@@ -36,12 +42,14 @@ export type Training<T extends TaskName = TaskName> = Job<JobEvent, TrainingResu
  * @returns at once; `result` is rejected with a ThawError for everything that the user can fix
  */
 export const fineTune = <T extends TaskName = 'classification'>(
-  request: FineTuneRequest<T> & NamedTask<T>,
+  { sinks, ...request }: FineTuneRequest<T> & NamedTask<T>,
   options?: JobOptions,
-): Training<T> => new Job((hooks) => train(request, hooks), options);
+): Training<T> =>
+  // The rest of the request is one without trackers.
+  new Job((hooks) => train(request as unknown as TrainRequest<T> & NamedTask<T>, { ...hooks, sinks }), options);
 
 /** A run to continue. */
-export interface ResumeRequest<T extends TaskName> {
+export interface ResumeRequest<T extends TaskName> extends Tracked {
   /** The run directory. */
   readonly run: string;
   /** The task of the run, which determines the types of the result. Default: `classification`. */
@@ -66,9 +74,10 @@ export const resume = <T extends TaskName = 'classification'>(
   options?: JobOptions,
 ): Training<T> =>
   new Job(async (hooks) => {
-    const { run, task = 'classification' as T } = typeof request === 'string' ? { run: request } : request;
+    const resumed: ResumeRequest<T> = typeof request === 'string' ? { run: request } : request;
+    const { run, task = 'classification' as T, sinks } = resumed;
     // The run has this task, or it is an error.
-    return (await resumeRun(run, hooks, task)) as TrainingResult<T>;
+    return (await resumeRun(run, { ...hooks, sinks }, task)) as TrainingResult<T>;
   }, options);
 
 /** A running sweep: an async iterable of its events, with a `result`. */
@@ -87,8 +96,8 @@ export type Sweep = Job<SweepEvent, SweepOutcome>;
  * ```
  * @returns at once; `result` is rejected with a ThawError for everything that the user can fix, before anything is trained
  */
-export const sweep = (request: SweepRequest, options?: JobOptions): Sweep =>
-  new Job((hooks) => runSweep(request, hooks), options);
+export const sweep = ({ sinks, ...request }: SweepRequest & Tracked, options?: JobOptions): Sweep =>
+  new Job((hooks) => runSweep(request, { ...hooks, sinks }), options);
 
 /**
  * Resumes a sweep.
@@ -96,5 +105,5 @@ export const sweep = (request: SweepRequest, options?: JobOptions): Sweep =>
  * @param folder the folder of the sweep
  * @returns at once; `result` is rejected with a ThawError `run-directory` if there is none
  */
-export const resumeSweep = (folder: string, options?: JobOptions): Sweep =>
-  new Job((hooks) => resumeSweepRun(folder, hooks), options);
+export const resumeSweep = (folder: string, { sinks, ...options }: JobOptions & Tracked = {}): Sweep =>
+  new Job((hooks) => resumeSweepRun(folder, { ...hooks, sinks }), options);

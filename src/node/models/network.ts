@@ -2,7 +2,7 @@ import { ThawError } from '../../errors.ts';
 import { publicAddress } from '../../secrets.ts';
 
 /** Plain `http:` is only allowed for servers on this machine. */
-const isLocal = ({ hostname }: URL) => ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
+export const isLocal = ({ hostname }: URL) => ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
 
 /**
  * Parses an allowed address: `https:`, or `http:` on this machine.

@@ -38,6 +38,8 @@ export interface SweepState {
   readonly plan: SweepPlan;
   readonly metric: Metric | null;
   readonly trials: readonly Trial[];
+  /** Random. Identifies the sweep for experiment trackers. */
+  readonly key?: string;
 }
 
 export const STATE = 'sweep.json';
@@ -51,6 +53,7 @@ const stateSchema = z.object({
   data: z.string(),
   settings: z.record(z.string(), z.unknown()),
   plan: planSchema,
+  key: z.string().optional(),
   metric: metricSchema.nullable(),
   trials: z
     .array(

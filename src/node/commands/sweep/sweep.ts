@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
@@ -7,7 +8,7 @@ import { type Metric, merit, openTask, type Scores } from '../../../tasks/index.
 import { isAdaptive, parseConfig } from '../../../training/index.ts';
 import { makeFolder, removeLeftovers, writeAtomically } from '../../disk/index.ts';
 import { openRun, resumeRun, takeLock } from '../../run/index.ts';
-import type { JobEvent } from '../events.ts';
+import type { JobEvent, JobHooks } from '../events.ts';
 import { pinnedModel, requireModel } from '../fetch-model.ts';
 import type { TrainingResult } from '../finish.ts';
 import { requireData } from '../inputs.ts';
@@ -54,9 +55,8 @@ export type SweepEvent =
     }
   | ({ readonly type: 'trial-end'; readonly trial: number } & TrialRun);
 
-export interface SweepHooks {
+export interface SweepHooks extends Pick<JobHooks, 'signal' | 'sinks'> {
   readonly onEvent?: (event: SweepEvent) => void;
-  readonly signal?: AbortSignal;
 }
 
 /** How a sweep ended. Plain data. */
@@ -89,7 +89,7 @@ export async function sweep(request: SweepRequest, hooks: SweepHooks = {}): Prom
   const trials = trialsOf(plan, base);
   for (const { values } of trials) checkTrial(readSettings(withValues(base, values)), plan);
   const model = await pinnedModel(spec, hooks);
-  const state: SweepState = { format: 1, model, data, settings: base, plan, metric: null, trials };
+  const state: SweepState = { format: 1, model, data, settings: base, plan, metric: null, trials, key: randomUUID() };
   const path = out === undefined ? freeFolder(data) : resolve(out);
   if (!isSweep(path)) {
     await makeFolder(path);
@@ -296,7 +296,9 @@ class Sweep {
       onEvent?.(event);
     };
     try {
-      const hooks = { onEvent: take, signal: stop.signal };
+      const { key } = this.state;
+      const sweep = key === undefined ? undefined : { name: basename(this.path), key };
+      const hooks = { onEvent: take, signal: stop.signal, sinks: this.hooks.sinks, sweep };
       const outcome = await this.startOrResume(number, run, epochs, hooks);
       const status = outcome.status === 'finished' ? 'finished' : poor ? 'stopped' : 'paused';
       return { ...run, status, epochs, seconds: outcome.seconds };
@@ -314,7 +316,7 @@ class Sweep {
     number: number,
     run: TrialRun,
     epochs: Scores[],
-    hooks: { readonly onEvent: (event: JobEvent) => void; readonly signal: AbortSignal },
+    hooks: JobHooks,
   ): Promise<Pick<TrainingResult, 'status' | 'seconds'>> {
     const { model, data, settings } = this.state;
     const path = join(this.path, run.path);
