@@ -20,6 +20,7 @@ export {
   previewImages as preview,
   round as federatedRound,
   serveStudio,
+  suggest,
   type TrainingResult,
   writeArtifacts,
   writeFederatedApp,

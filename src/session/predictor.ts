@@ -28,6 +28,7 @@ import {
 import { knownLabels } from './dataset.ts';
 import type { SessionHooks } from './events.ts';
 import { Explainer, type ExplainOptions, type Explanation, readExplainOptions } from './explainer.ts';
+import { type FeatureBatch, type FeatureLayout, featureRows, withFeatures } from './features.ts';
 import { type InputFormat, inputFormatOf, type ModelFiles, noticeQuantized } from './input-format.ts';
 import { withOutput } from './output.ts';
 import { scoresOf } from './prepare.ts';
@@ -40,6 +41,8 @@ export interface PredictorRequest<T extends TaskName = TaskName> {
   /** The task that the caller expects; any unless given. */
   readonly task?: T;
   readonly settings?: PredictionSettings;
+  /** Whether `outcomes` also gives the features of the samples. Not with several views. */
+  readonly features?: boolean;
 }
 
 interface PredictorParts<T extends TaskName> {
@@ -57,6 +60,8 @@ interface PredictorParts<T extends TaskName> {
   readonly temperature?: number;
   /** Test-time augmentation: the views of each image. The image alone unless given. */
   readonly testViews?: readonly TestView[];
+  /** If features are asked for. */
+  readonly features?: FeatureLayout;
 }
 
 /**
@@ -76,7 +81,7 @@ export class Predictor<T extends TaskName = TaskName> {
 
   /** @throws ThawError if the model has another task, does not name its classes, or takes neither images nor texts */
   static async open<T extends TaskName = TaskName>(
-    { model: given, files, task: expected, settings = {} }: PredictorRequest<T>,
+    { model: given, files, task: expected, settings = {}, features: wantsFeatures }: PredictorRequest<T>,
     { runtime, ...hooks }: SessionHooks & { readonly runtime: Runtime },
   ): Promise<Predictor<T>> {
     const { labels, batch, device: _, calibrated, tta, output, ...reading } = readPredictionSettings(settings);
@@ -102,15 +107,17 @@ export class Predictor<T extends TaskName = TaskName> {
         'Leave it out',
       );
     checkOutputs(model, task);
+    const featured = wantsFeatures ? withFeatures(model) : undefined;
     const parts = {
       // The same as `expected`, if that is given.
       taskName: task.facts.task as T,
       ...{ task, format, batchSize: batch, input: input.name, output: outputOf(model) },
       temperature: calibrated ? keptTemperature(files, task) : undefined,
       testViews: tta === 'none' ? undefined : TEST_VIEWS[tta],
+      features: featured?.layout,
     };
     // The model as it was given: it takes less memory than in single precision.
-    return new Predictor(parts, await loadSession(runtime, loadable(model)), () =>
+    return new Predictor(parts, await loadSession(runtime, loadable(featured?.model ?? model)), () =>
       Explainer.open(withOutput(given, output), imageFormat(format), runtime),
     );
   }
@@ -119,10 +126,14 @@ export class Predictor<T extends TaskName = TaskName> {
     return this.parts.task;
   }
 
-  /** The outcomes of samples, batch by batch. A sample in several views has the mean over them. */
-  async *outcomes(source: BatchSource): AsyncGenerator<readonly TaskOutcome[]> {
+  /**
+   * The outcomes of samples, batch by batch. A sample in several views has the mean over them.
+   *
+   * @param take called before each batch with its features, if the predictor was opened with them
+   */
+  async *outcomes(source: BatchSource, take?: (batch: FeatureBatch) => void): AsyncGenerator<readonly TaskOutcome[]> {
     const { batchSize } = this.parts;
-    for await (const batch of source.batches({ epoch: 0, batchSize })) yield this.outcomesOf(batch);
+    for await (const batch of source.batches({ epoch: 0, batchSize })) yield this.outcomesOf(batch, take);
   }
 
   /**
@@ -180,11 +191,14 @@ export class Predictor<T extends TaskName = TaskName> {
     await explainer?.release();
   }
 
-  private async outcomesOf(batch: Batch): Promise<readonly TaskOutcome[]> {
-    const { task, format, input, output, temperature, testViews } = this.parts;
+  private async outcomesOf(batch: Batch, take?: (batch: FeatureBatch) => void): Promise<readonly TaskOutcome[]> {
+    const { task, format, input, output, temperature, testViews, features } = this.parts;
+    const outputs = [output.name, ...(features ? [features.name] : [])];
     const hint = 'Use a model that takes such inputs, or export it again';
     const feeds = feedsOf(batch, { input, preprocessing: format });
-    const { [output.name]: result } = await runUserModel(this.session, feeds, { outputs: [output.name], hint });
+    const results = await runUserModel(this.session, feeds, { outputs, hint });
+    const { [output.name]: result } = results;
+    if (features) take?.({ ...batch, features: featureRows(results[features.name], features) });
     const scores = result.data as Float32Array;
     const count = scores.length / batch.indices.length;
     if (count !== task.outputs) throw wrongCount(task, count);

@@ -25,6 +25,7 @@ const modules = [
   'runtime',
   'data',
   'compiler',
+  'suggest',
   'tasks',
   'training',
   'export',

@@ -55,6 +55,13 @@ export const COMMANDS: readonly Command[] = [
     load: () => import('./serve.ts'),
   },
   {
+    name: 'suggest',
+    usage: 'suggest <run or model> <images …>',
+    summary: 'choose the unlabelled images or texts that are best to label next',
+    computes: true,
+    load: () => import('./suggest.ts'),
+  },
+  {
     name: 'calibrate',
     usage: 'calibrate <run or model> <data>',
     summary: 'fit a temperature so that probabilities match the accuracy',

@@ -38,7 +38,7 @@ export interface MeasureRequest {
 }
 
 /** A run, and how it began. */
-interface Origin {
+export interface Origin {
   readonly run: RunReader;
   readonly identity: RunIdentity;
   readonly about: About;
@@ -95,7 +95,7 @@ function warningOf({ data, format }: MeasureRequest, origin: Origin | undefined)
 }
 
 /** The run that a model's folder belongs to. Undefined if there is none, or its files are not readable. */
-async function originOf(folder: string): Promise<Origin | undefined> {
+export async function originOf(folder: string): Promise<Origin | undefined> {
   if (basename(folder) !== 'model') return undefined;
   try {
     const run = await openRun(dirname(folder));

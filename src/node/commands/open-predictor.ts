@@ -14,17 +14,22 @@ export interface OpenPredictorRequest<T extends TaskName = TaskName> {
   readonly task?: T;
   /** Replaces the device of the settings. */
   readonly runtime?: Runtime;
+  /** Whether the predictor also gives features. */
+  readonly features?: boolean;
 }
 
 /** Loads a finished model. Returns it with its name and the folder of its JSON files. */
 export async function openPredictor<T extends TaskName = TaskName>(
-  { model: spec, task, settings = {}, runtime: given }: OpenPredictorRequest<T>,
+  { model: spec, task, settings = {}, runtime: given, features }: OpenPredictorRequest<T>,
   hooks: JobHooks,
 ) {
   const { device } = readPredictionSettings(settings);
   const runtime = given ?? (await openRuntime(device, hooks));
   const files = await fetchModel(spec, hooks);
   const model = await readModelFile(files.path);
-  const predictor = await Predictor.open<T>({ model, files, task, settings }, { runtime, onEvent: hooks.onEvent });
+  const predictor = await Predictor.open<T>(
+    { model, files, task, settings, features },
+    { runtime, onEvent: hooks.onEvent },
+  );
   return { predictor, name: files.name, folder: files.folder };
 }
