@@ -7,7 +7,7 @@ import { rowsIn, rowsOf, type Vectors } from './vectors.ts';
 export const strategies = ['combined', 'margin', 'uncertainty', 'diversity'] as const;
 export type Strategy = (typeof strategies)[number];
 
-/** What a strategy reads. */
+/** The inputs of each strategy. */
 export const needs: Readonly<Record<Strategy, { readonly doubts: boolean; readonly features: boolean }>> = {
   combined: { doubts: true, features: true },
   margin: { doubts: true, features: false },
