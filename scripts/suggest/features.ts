@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { byCodeUnits } from '../../src/data/split.ts';
-import { openUnlabelled, plainSource } from '../../src/node/commands/inputs.ts';
+import { plainSource } from '../../src/node/commands/inputs.ts';
 import { openExtractor } from '../../src/node/commands/open-extractor.ts';
+import { openUnlabelled } from '../../src/node/commands/unlabelled.ts';
 
 export interface TaskFeatures {
   readonly classes: readonly string[];

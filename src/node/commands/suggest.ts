@@ -26,11 +26,12 @@ import {
 import type { ClassOutcome, LabelsOutcome, Task, TaskName, TaskOutcome } from '../../tasks/index.ts';
 import { isPath } from '../models/resolve.ts';
 import type { JobHooks } from './events.ts';
-import { openUnlabelled, plainSource } from './inputs.ts';
+import { plainSource } from './inputs.ts';
 import { originOf } from './measured.ts';
 import { type OpenPredictorRequest, openPredictor } from './open-predictor.ts';
 import { readFrom } from './platform.ts';
 import { readRunSettings } from './resume.ts';
+import { openUnlabelled } from './unlabelled.ts';
 
 export interface SuggestRequest extends Omit<OpenPredictorRequest, 'runtime' | 'features' | 'task'> {
   /** Unlabelled files, folders with all their files; for a text model also texts, and tables of texts. */
