@@ -21,6 +21,8 @@ export function transformerOf(network: Network): Transformer {
   };
   const { attention, view } = network;
   if (!attention.length) return refuse('it has no attention layer');
+  const inWindows = attention.find(({ probabilities: { shape } }) => shape.length > 3 && shape[0] !== 'batch');
+  if (inWindows) return refuse(`it attends within windows of the image, [${inWindows.probabilities.shape.join(', ')}]`);
   const last = lastTokens(network) ?? refuse('it has no tokens that stand for places of the image');
   const tokens = last.value.shape[1];
   const end = view.place(view.producer(last.value.name)!);
@@ -28,8 +30,6 @@ export function transformerOf(network: Network): Transformer {
   if (!layers.length) return refuse('none of its attention layers mixes tokens of the image');
   for (const { probabilities } of layers) {
     const { shape } = probabilities;
-    if (shape.length > 3 && shape[0] !== 'batch')
-      return refuse(`it attends within windows of the image, [${shape.join(', ')}]`);
     if (shape.at(-1) !== tokens || shape.at(-2) !== tokens)
       return refuse(`"${probabilities.name}" is [${shape.join(', ')}], not between all ${tokens} tokens`);
   }
