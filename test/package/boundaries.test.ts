@@ -24,6 +24,7 @@ const modules = [
   'onnx',
   'runtime',
   'data',
+  'cleaning',
   'compiler',
   'suggest',
   'tasks',
