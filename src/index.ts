@@ -7,6 +7,7 @@ export { overlayPixels } from './data/index.ts';
 export { type ErrorCode, ThawError } from './errors.ts';
 export {
   calibrate,
+  clean,
   exportRun as exportModel,
   findLr as findLearningRate,
   finishFederation,

@@ -1,11 +1,14 @@
 """Writes test/fixtures/confident-learning.json: cleanlab's label issues, scores and rankings for random probabilities.
 
-Needs cleanlab 2.9 and scikit-learn: `pip install cleanlab`.
+Needs cleanlab 2.9 and scikit-learn: `pip install cleanlab`. cleanlab breaks ties between equal remainders by NumPy's `argsort`, whose order of
+equal values depends on the processor (AVX-512 or not). Here it is stable, so that the results are the same everywhere.
 """
 
 import warnings
 
 import cleanlab
+import cleanlab.filter
+import cleanlab.internal.util
 import numpy as np
 from cleanlab.count import compute_confident_joint
 from cleanlab.filter import find_label_issues
@@ -15,6 +18,19 @@ from sklearn.linear_model import LogisticRegression
 
 from generator import write_json
 
+
+
+class StableNumPy:
+    """NumPy with a stable `argsort`."""
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+    def argsort(self, values):
+        return np.argsort(values, kind="stable")
+
+
+cleanlab.internal.util.np = cleanlab.filter.np = StableNumPy()
 warnings.filterwarnings("ignore", message="May not flag all label issues")
 
 
@@ -56,6 +72,8 @@ CASES = [
     (6, 30, 4, 2, 0.2, 3),
     (7, 300, 12, 2.5, 0.1),
     (8, 12, 2, 1, 0.5),
+    # Equal remainders, between which the last bit decides.
+    *((seed, 60, 4, 0.3, 0.3) for seed in range(20, 26)),
 ]
 
 

@@ -103,8 +103,26 @@ export function confidentJoint(given: Predicted): number[][] {
     const confident = total(row);
     return row.map((value) => (value / confident) * counts[c]);
   });
-  const all = total(calibrated.map(total));
+  // Column by column, as cleanlab sums: the last bit decides between equal remainders.
+  const all = pairwiseSum(calibrated.flatMap((_, column) => calibrated.map((row) => row[column])));
   return calibrated.map((row) => roundedKeepingSum(row.map((value) => (value / all) * labels.length)));
+}
+
+/** The sum as NumPy computes it: eight partial sums in blocks of at most 128 values. */
+function pairwiseSum(values: readonly number[]): number {
+  if (values.length < 8) return total(values);
+  if (values.length > 128) {
+    const half = Math.floor(values.length / 2);
+    const middle = half - (half % 8);
+    return pairwiseSum(values.slice(0, middle)) + pairwiseSum(values.slice(middle));
+  }
+  const end = values.length - (values.length % 8);
+  const [a, b, c, d, e, f, g, h] = Array.from({ length: 8 }, (_, lane) => {
+    let sum = values[lane];
+    for (let i = lane + 8; i < end; i += 8) sum += values[i];
+    return sum;
+  });
+  return values.slice(end).reduce((sum, value) => sum + value, a + b + (c + d) + (e + f + (g + h)));
 }
 
 const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);

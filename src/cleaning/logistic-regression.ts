@@ -1,4 +1,5 @@
 /** Multinomial logistic regression with an L2 penalty, fitted by L-BFGS (Liu and Nocedal, 1989). */
+import { product } from './features.ts';
 
 export interface Labelled {
   /** `[N, size]` in row order. */
@@ -18,7 +19,7 @@ export interface FitOptions {
 }
 
 /** Weights `[classes, size + 1]`: each class has its bias last. */
-export type Weights = Float64Array;
+export type Weights = Float64Array<ArrayBuffer>;
 
 /** Number of remembered steps. */
 const MEMORY = 8;
@@ -70,7 +71,7 @@ export function probabilitiesOf(
 ): Float64Array {
   let most = Number.NEGATIVE_INFINITY;
   for (let c = 0; c < classes; c++) {
-    out[c] = score(features, row * size, weights, c * (size + 1), size);
+    out[c] = product(features, row * size, weights, c * (size + 1), size) + weights[(c + 1) * (size + 1) - 1];
     if (out[c] > most) most = out[c];
   }
   let sum = 0;
@@ -80,20 +81,6 @@ export function probabilitiesOf(
   }
   for (let c = 0; c < classes; c++) out[c] /= sum;
   return out;
-}
-
-/** w·x + b. Four sums, so that the processor need not wait for each addition. */
-function score(x: Float32Array, at: number, w: Float64Array, from: number, size: number): number {
-  let [a, b, c, d] = [0, 0, 0, 0];
-  let i = 0;
-  for (; i + 3 < size; i += 4) {
-    a += x[at + i] * w[from + i];
-    b += x[at + i + 1] * w[from + i + 1];
-    c += x[at + i + 2] * w[from + i + 2];
-    d += x[at + i + 3] * w[from + i + 3];
-  }
-  for (; i < size; i++) a += x[at + i] * w[from + i];
-  return a + b + c + d + w[from + size];
 }
 
 /** Σ −log p(label) + penalty/2 Σ w². Adds its gradient, (p − 1[label])·x + penalty·w, to `gradient`. */
@@ -128,7 +115,7 @@ function descent(
   gradient: Float64Array,
   steps: readonly { readonly s: Float64Array; readonly y: Float64Array; readonly rho: number }[],
 ): Float64Array {
-  const q = Float64Array.from(gradient, (value) => -value);
+  const q = gradient.map((value) => -value);
   const alphas = [...steps].reverse().map(({ s, y, rho }) => {
     const alpha = rho * dot(s, q);
     add(q, y, -alpha);
@@ -153,8 +140,8 @@ function add(to: Float64Array, values: Float64Array, factor: number): void {
   for (let i = 0; i < to.length; i++) to[i] += factor * values[i];
 }
 
-function moved(from: Float64Array, direction: Float64Array, rate: number): Float64Array<ArrayBuffer> {
-  const result = Float64Array.from(from);
+function moved(from: Float64Array<ArrayBuffer>, direction: Float64Array, rate: number): Float64Array<ArrayBuffer> {
+  const result = from.slice();
   add(result, direction, rate);
   return result;
 }

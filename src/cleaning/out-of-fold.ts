@@ -1,6 +1,6 @@
 /** Probabilities of classifiers over features, each for samples that it was not trained on. */
 import { ThawError } from '../errors.ts';
-import { Random } from '../random.ts';
+import { projected, standardized } from './features.ts';
 import { type FoldRequest, foldsOf } from './folds.ts';
 import { fitLogisticRegression, type Labelled, probabilitiesOf } from './logistic-regression.ts';
 
@@ -18,7 +18,7 @@ const PENALTY = 0.1;
 
 /** Products of a pass over the data, above which the features are projected first. */
 const MOST_PRODUCTS = 2e9;
-/** Length of projected features. Random projections keep distances (Johnson and Lindenstrauss, 1984). */
+/** Length of projected features. */
 const PROJECTED = 256;
 
 /**
@@ -59,35 +59,8 @@ export async function outOfFoldProbabilities(
 
 /** Standardised features: mean 0 and standard deviation 1. If a pass over them takes long, fewer. */
 function prepared({ features, size }: Pick<Labelled, 'features' | 'size'>, outputs: number, seed: number) {
-  const scaled = standardized(features, size);
+  const scaled = standardized({ features, size });
   if (size <= PROJECTED || size * outputs <= MOST_PRODUCTS) return { features: scaled, size };
-  return { features: standardized(projected(scaled, size, seed), PROJECTED), size: PROJECTED };
-}
-
-function standardized(features: Float32Array, size: number): Float32Array {
-  const count = features.length / size;
-  const means = new Float64Array(size);
-  const squares = new Float64Array(size);
-  for (let i = 0; i < features.length; i++) means[i % size] += features[i] / count;
-  for (let i = 0; i < features.length; i++) squares[i % size] += (features[i] - means[i % size]) ** 2 / count;
-  if (!squares.every(Number.isFinite))
-    throw new ThawError('bad-data', 'the model computes features that are not finite', 'Use another model');
-  // A feature that is always the same tells nothing.
-  const factors = squares.map((square) => (square > 1e-12 ? 1 / Math.sqrt(square) : 0));
-  return features.map((value, i) => (value - means[i % size]) * factors[i % size]);
-}
-
-/** Products with random directions. */
-function projected(features: Float32Array, size: number, seed: number): Float32Array {
-  const random = new Random(seed, 'projection');
-  const directions = Float32Array.from({ length: PROJECTED * size }, () => random.normal() / Math.sqrt(PROJECTED));
-  const count = features.length / size;
-  const result = new Float32Array(count * PROJECTED);
-  for (let i = 0; i < count; i++)
-    for (let p = 0; p < PROJECTED; p++) {
-      let sum = 0;
-      for (let f = 0; f < size; f++) sum += features[i * size + f] * directions[p * size + f];
-      result[i * PROJECTED + p] = sum;
-    }
-  return result;
+  const fewer = { features: projected({ features: scaled, size }, PROJECTED, seed), size: PROJECTED };
+  return { ...fewer, features: standardized(fewer) };
 }

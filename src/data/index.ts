@@ -20,6 +20,7 @@ export {
   type PlacedMap,
   seenArea,
 } from './heat-map.ts';
+export { findDuplicates, mirrored, THUMB, type Thumb } from './duplicates.ts';
 export { readPreprocessing, writePreprocessing } from './huggingface.ts';
 export {
   IMAGE_CACHE_BYTES,

@@ -1,4 +1,6 @@
 export { modelCard, type ShippedModel } from './card.ts';
+export { agreementText, type CleaningReport, renderCleaning } from './cleaning/index.ts';
+export { csvOf } from './csv.ts';
 export { type Curve, type Curves, curvesOf } from './curves.ts';
 export type { FederationClient, FederationReport } from './federation/index.ts';
 export { renderReport } from './html.ts';

@@ -34,3 +34,9 @@ export const link = (target: string | undefined, text: string): Html =>
   target && (/^https?:\/\//i.test(target) || /^(?!\/\/)[^:\\]+$/.test(target))
     ? html`<a href="${target}">${text}</a>`
     : html`${text}`;
+
+/** Data for the page's script, which reads the text of the element. It is not executed. */
+export const dataBlock = (id: string, value: unknown): Html =>
+  new Html(
+    `<script type="application/json" id="${escapeMarkup(id)}">${JSON.stringify(value).replaceAll('<', '\\u003c')}</script>`,
+  );

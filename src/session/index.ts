@@ -15,6 +15,7 @@ export {
   type PlannedGraphs,
   planGraphs,
 } from './compile.ts';
+export { noticeMismatch } from './data-fit.ts';
 export {
   type DatasetReading,
   describeData,

@@ -7,7 +7,7 @@ const API: Readonly<Record<string, { readonly file: string; readonly names: stri
   thaw: {
     file: 'src/index.ts',
     names: `Config EpochEvaluation ErrorCode Evaluation Explanation FilePrediction FineTuneRequest Hooks Inspection JobOptions LoadedModel
-      calibrate doctor evaluate explain exportModel federatedRound findLearningRate fineTune finishFederation firstState inspect joinFederation listModels loadModel mergeAdapters mlflow ModelInput nodeRuntime overlayPixels predict predictEach Prediction PredictionSettings preview pushToHub resume resumeSweep serve serveStudio startThread suggest Sweep sweep TaskName ThawError TrackerSink Training TrainingEvent TrainingResult TrainingSettings writeArtifacts writeFederatedApp`,
+      calibrate clean doctor evaluate explain exportModel federatedRound findLearningRate fineTune finishFederation firstState inspect joinFederation listModels loadModel mergeAdapters mlflow ModelInput nodeRuntime overlayPixels predict predictEach Prediction PredictionSettings preview pushToHub resume resumeSweep serve serveStudio startThread suggest Sweep sweep TaskName ThawError TrackerSink Training TrainingEvent TrainingResult TrainingSettings writeArtifacts writeFederatedApp`,
   },
   'thaw/core': {
     file: 'src/core.ts',

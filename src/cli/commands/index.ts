@@ -82,6 +82,13 @@ export const COMMANDS: readonly Command[] = [
     load: () => import('./preview.ts'),
   },
   {
+    name: 'clean',
+    usage: 'clean <data>',
+    summary: 'find wrong labels, duplicates, outliers and bad images in a data set',
+    computes: true,
+    load: () => import('./clean.ts'),
+  },
+  {
     name: 'find-lr',
     usage: 'find-lr <model> <data>',
     summary: 'find a learning rate with a range test',

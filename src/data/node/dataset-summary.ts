@@ -2,10 +2,10 @@
 import { stat } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import { mapConcurrently } from '../concurrency.ts';
+import { type Duplicate, findDuplicates, THUMB, type Thumb } from '../duplicates.ts';
 import type { Pixels } from '../pixels.ts';
 import type { Dataset, Sample } from '../types.ts';
 import { openPixels, readHeader, toPixels, withImage } from './decode.ts';
-import { type Duplicate, findDuplicates, THUMB, type Thumb } from './duplicates.ts';
 
 /** A training image with a duplicate or near-duplicate in another split. */
 export interface DuplicateImages {

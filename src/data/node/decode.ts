@@ -101,6 +101,20 @@ export const decodeResized = (file: ImageFile, p: Preprocessing): Promise<Pixels
     return toPixels(image.resize({ ...resizedSize(p, size), fit: 'fill', kernel: p.interpolation }));
   });
 
+/** The upright image inside a square, no larger than the file; and the size of the file's image. */
+export const decodeInside = (
+  file: ImageFile,
+  side: number,
+): Promise<{ pixels: Pixels; width: number; height: number }> =>
+  withImage(file, async (image) => {
+    const { width, height } = (await image.metadata()).autoOrient;
+    return {
+      pixels: await toPixels(image.resize(side, side, { fit: 'inside', withoutEnlargement: true })),
+      width,
+      height,
+    };
+  });
+
 /** An image for augmentation: whole, somewhat larger than the input so that a crop is still sharp, but no larger than the file. */
 export function decodeLarge(file: ImageFile, p: Preprocessing): Promise<Pixels> {
   const side = augmentedSide(p);

@@ -3,7 +3,7 @@ export { checkFiles, checkImage, contentProblem, isProblem, type Verification } 
 export { type OpenDatasetOptions, openDataset } from './dataset.ts';
 export { type DatasetSummary, type DuplicateImages, datasetSummary } from './dataset-summary.ts';
 export type { ImageFile, RawImage } from './decode.ts';
-export { decodeImage, decodeLarge, failureReason, imageLibraries } from './decode.ts';
+export { decodeImage, decodeInside, decodeLarge, failureReason, imageLibraries } from './decode.ts';
 export { ImageSource, sharpReader } from './loader.ts';
 export { overlayPng, overlayUrl } from './overlay.ts';
 export { drawPng, preview, thumbnail, type ViewOptions, viewsOf } from './preview.ts';

@@ -1,5 +1,6 @@
 export { type ArtifactsRequest, writeArtifacts } from './artifacts.ts';
 export { type CalibrateOutcome, calibrate } from './calibrate.ts';
+export { type CleanOutcome, type CleanRequest, clean } from './clean/index.ts';
 export { type EvaluateRequest, evaluate } from './evaluate.ts';
 export type { JobEvent, JobHooks } from './events.ts';
 export { type ExplainRequest, explain, type FileExplanation } from './explain.ts';

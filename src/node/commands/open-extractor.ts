@@ -1,3 +1,4 @@
+import { digestOf, loadable } from '../../runtime/index.ts';
 import { FeatureExtractor, readPredictionSettings } from '../../session/index.ts';
 import { readModelFile } from '../models/files.ts';
 import { openRuntime } from './environment.ts';
@@ -5,7 +6,7 @@ import type { JobHooks } from './events.ts';
 import { fetchModel } from './fetch-model.ts';
 import type { OpenPredictorRequest } from './open-predictor.ts';
 
-/** Loads a pretrained or finished model without its head. Returns it with the model's name. */
+/** Loads a pretrained or finished model without its head. Returns it with the model's name and files, and a text that identifies its features. */
 export async function openExtractor(
   { model: spec, settings = {}, runtime: given }: Omit<OpenPredictorRequest, 'task'>,
   hooks: JobHooks,
@@ -15,5 +16,7 @@ export async function openExtractor(
   const files = await fetchModel(spec, hooks);
   const model = await readModelFile(files.path);
   const extractor = await FeatureExtractor.open({ model, files, settings }, { runtime, onEvent: hooks.onEvent });
-  return { extractor, name: files.name };
+  const { format, layout } = extractor.parts;
+  const identity = JSON.stringify([await digestOf(loadable(model)), format, layout, runtime.device]);
+  return { extractor, name: files.name, files, identity };
 }

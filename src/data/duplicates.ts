@@ -84,7 +84,8 @@ function distanceBelow(a: Thumb, b: Thumb, most: number): number {
   return sum;
 }
 
-function mirrored(thumb: Thumb): Thumb {
+/** The thumbnail with left and right swapped. */
+export function mirrored(thumb: Thumb): Thumb {
   const result = new Uint8Array(VALUES);
   for (let y = 0; y < THUMB; y++)
     for (let x = 0; x < THUMB; x++)
