@@ -21,7 +21,7 @@ export interface CleaningSample extends Comparable {
 }
 
 export const FINDING_KINDS = [
-  ...(['conflict', 'leak', 'wrong-label', 'duplicate', 'outlier'] as const),
+  ...(['conflict', 'leak', 'wrong-label', 'doubtful-label', 'duplicate', 'outlier'] as const),
   ...(['blurred', 'dark', 'bright', 'empty', 'tiny', 'odd-shape', 'grey', 'short', 'long'] as const),
 ] as const;
 export type FindingKind = (typeof FINDING_KINDS)[number];
@@ -127,15 +127,24 @@ async function rankLabels(
 
 const percent = (share: number) => `${Math.round(100 * share)}%`;
 
-const labelFindings = ({ samples, classes }: FindingsRequest, ranking: readonly RankedLabel[]): Finding[] =>
-  ranking
-    .filter(({ isIssue }) => isIssue)
-    .map(({ index, selfConfidence, predicted, probability }) => ({
-      kind: 'wrong-label',
-      index,
-      label: predicted,
-      why: `looks like ${classes[predicted]} (${percent(probability)}), not ${samples[index].answer} (${percent(selfConfidence)})`,
-    }));
+/** A label is doubtful, though confident learning does not count it as wrong, if its probability is lower than this. */
+const DOUBTFUL = 0.25;
+
+function labelFindings({ samples, classes }: FindingsRequest, ranking: readonly RankedLabel[]): Finding[] {
+  const kindOf = ({ index, isIssue, predicted, selfConfidence }: RankedLabel) =>
+    isIssue
+      ? 'wrong-label'
+      : predicted !== samples[index].label && selfConfidence < DOUBTFUL
+        ? 'doubtful-label'
+        : undefined;
+  return ranking.flatMap((ranked): Finding[] => {
+    const kind = kindOf(ranked);
+    if (!kind) return [];
+    const { index, predicted, probability, selfConfidence } = ranked;
+    const why = `looks like ${classes[predicted]} (${percent(probability)}), not ${samples[index].answer} (${percent(selfConfidence)})`;
+    return [{ kind, index, label: predicted, why }];
+  });
+}
 
 const outlierFindings = (
   { features, size }: FindingsRequest,

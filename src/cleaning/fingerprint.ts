@@ -55,7 +55,8 @@ function hashOf(luma: Float64Array): Hash {
 /** The number of different bits. */
 export const hashDistance = (a: Hash, b: Hash): number => bitsIn(a[0] ^ b[0]) + bitsIn(a[1] ^ b[1]);
 
-function bitsIn(value: number): number {
+/** The number of ones in 32 bits. */
+export function bitsIn(value: number): number {
   let v = value - ((value >>> 1) & 0x55555555);
   v = (v & 0x33333333) + ((v >>> 2) & 0x33333333);
   return (((v + (v >>> 4)) & 0x0f0f0f0f) * 0x01010101) >>> 24;

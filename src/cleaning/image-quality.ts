@@ -103,6 +103,13 @@ const GREY = 0.008;
 
 const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}%`;
 
+/** If an image has the first kind, the others say nothing about it. */
+const EXPLAINS: Readonly<Partial<Record<QualityKind, readonly QualityKind[]>>> = {
+  empty: ['dark', 'bright', 'blurred', 'grey'],
+  dark: ['blurred'],
+  bright: ['blurred'],
+};
+
 /** @param images undefined for unreadable images */
 export function findBadImages(
   images: readonly (ImageMeasures | undefined)[],
@@ -112,51 +119,30 @@ export function findBadImages(
   const sharpness = median(known.filter(({ variation }) => variation >= limits.empty).map((image) => image.sharpness));
   const side = median(known.map(shorterSide));
   const isRare = (test: (image: ImageMeasures) => boolean) => known.filter(test).length <= RARE * known.length;
-  const isLong = (image: ImageMeasures) => shapeOf(image) > limits.shape;
-  const isGrey = (image: ImageMeasures) => image.colour < GREY;
-  const [longIsRare, greyIsRare] = [isRare(isLong), isRare(isGrey)];
-  return images.flatMap((image, index): QualityFinding[] => {
-    if (!image) return [];
-    const { width, height, brightest, darkest, variation } = image;
+  const longIsRare = isRare((image) => shapeOf(image) > limits.shape);
+  const greyIsRare = isRare(({ colour }) => colour < GREY);
+  /** A severity above 1 is beyond the limit. */
+  const checks = (image: ImageMeasures): (readonly [kind: QualityKind, severity: number, why: string])[] => {
+    const { width, height, brightest, darkest, variation, colour } = image;
     const size = `${width} × ${height} pixels`;
-    const found = (kind: QualityKind, severity: number, why: string) => [{ kind, index, severity, why }];
-    const aboutSize = [
-      ...(shorterSide(image) < Math.min(limits.tiny, side / 2)
-        ? found('tiny', limits.tiny / shorterSide(image), `${size}; the median shorter side is ${side}`)
-        : []),
-      ...(longIsRare && isLong(image) ? found('odd-shape', shapeOf(image) / limits.shape, size) : []),
-    ];
-    if (variation < limits.empty)
-      return [
-        ...found('empty', limits.empty / Math.max(variation, 1e-6), 'all pixels have almost one colour'),
-        ...aboutSize,
-      ];
     const relative = image.sharpness / sharpness;
+    const isSmall = shorterSide(image) < side / 2;
     return [
-      ...(brightest < limits.dark
-        ? found(
-            'dark',
-            limits.dark / Math.max(brightest, 1e-6),
-            `99% of the pixels are darker than ${percent(brightest)}`,
-          )
-        : []),
-      ...(darkest > limits.bright
-        ? found(
-            'bright',
-            (1 - limits.bright) / Math.max(1 - darkest, 1e-6),
-            `99% of the pixels are brighter than ${percent(darkest)}`,
-          )
-        : []),
-      ...(relative < limits.blurred && shorterSide(image) >= 16
-        ? found(
-            'blurred',
-            limits.blurred / Math.max(relative, 1e-6),
-            `its sharpness is ${percent(relative)} of the median`,
-          )
-        : []),
-      ...(greyIsRare && isGrey(image) ? found('grey', 1, 'no colours; most images have colours') : []),
-      ...aboutSize,
+      ['empty', limits.empty / variation, 'all pixels have almost one colour'],
+      ['dark', limits.dark / brightest, `99% of the pixels are darker than ${percent(brightest)}`],
+      ['bright', (1 - limits.bright) / (1 - darkest), `99% of the pixels are brighter than ${percent(darkest)}`],
+      ['blurred', limits.blurred / relative, `its sharpness is ${percent(relative)} of the median`],
+      ['grey', greyIsRare ? GREY / colour : 0, 'no colours; most images have colours'],
+      ['tiny', isSmall ? limits.tiny / shorterSide(image) : 0, `${size}; the median shorter side is ${side}`],
+      ['odd-shape', longIsRare ? shapeOf(image) / limits.shape : 0, size],
     ];
+  };
+  return images.flatMap((image, index): QualityFinding[] => {
+    const found = image ? checks(image).filter(([, severity]) => severity > 1) : [];
+    const explained = found.flatMap(([kind]) => EXPLAINS[kind] ?? []);
+    return found
+      .filter(([kind]) => !explained.includes(kind))
+      .map(([kind, severity, why]) => ({ kind, index, severity, why }));
   });
 }
 

@@ -18,7 +18,7 @@ function report(count = 20): CleaningReport {
   const findings = kinds.map(
     (kind, i): Finding => ({
       ...{ kind, index: i, why: `because <b>${i}</b>` },
-      ...(kind === 'wrong-label' && { label: (i + 1) % 3 }),
+      ...(kind.endsWith('label') && { label: (i + 1) % 3 }),
       ...(i < 2 && { other: i + 5 }),
     }),
   );
@@ -104,13 +104,13 @@ test('keys decide, decisions survive a reload, and the saved table is that of th
   for (const key of ['j', 'j', 'a', 'a', 'r', 'k', 'k', 'u']) await page.keyboard.press(key);
   // Findings 1, 2 and 3 were decided, and 2 was undone.
   const progress = page.locator('#progress');
-  expect(await progress.textContent()).toBe('2 of 16 decided, 1 accepted');
+  expect(await progress.textContent()).toBe('2 of 17 decided, 1 accepted');
   await page.keyboard.press('Shift+A');
-  expect(await progress.textContent()).toBe('4 of 16 decided, 3 accepted');
-  await page.locator('.finding').nth(14).getByRole('combobox').selectOption({ label: 'change to a cat' });
-  await page.locator('.finding').nth(15).getByRole('combobox').selectOption({ label: 'remove' });
+  expect(await progress.textContent()).toBe('4 of 17 decided, 3 accepted');
+  await page.locator('.finding').nth(15).getByRole('combobox').selectOption({ label: 'change to a cat' });
+  await page.locator('.finding').nth(16).getByRole('combobox').selectOption({ label: 'remove' });
   await page.reload();
-  expect(await progress.textContent()).toBe('6 of 16 decided, 5 accepted');
+  expect(await progress.textContent()).toBe('6 of 17 decided, 5 accepted');
 
   const { decisions } = JSON.parse(await saved(page, 'Decisions as JSON')) as { decisions: Decision[] };
   const decided = decisions.map(({ kind, decision, label }) => [kind, decision, label]);
@@ -118,7 +118,7 @@ test('keys decide, decisions survive a reload, and the saved table is that of th
     ['conflict', 'accept', null],
     ['leak', 'accept', null],
     ['wrong-label', 'accept', 'a cat'],
-    ['duplicate', 'reject', null],
+    ['doubtful-label', 'reject', null],
     ['wrong-label', 'accept', 'a cat'],
     ['wrong-label', 'accept', null],
   ]);
@@ -136,7 +136,7 @@ test('a filter shows one kind, and accepts it as a whole', async () => {
   await page.getByLabel('Show').selectOption('wrong-label');
   expect(await page.locator('.finding:visible').count()).toBe(3);
   await page.getByRole('button', { name: 'Accept all shown' }).click();
-  expect(await page.locator('#progress').textContent()).toBe('3 of 16 decided, 3 accepted');
+  expect(await page.locator('#progress').textContent()).toBe('3 of 17 decided, 3 accepted');
   await page.getByLabel('only undecided').check();
   expect(await page.locator('.finding:visible').count()).toBe(0);
   await page.close();

@@ -5,6 +5,7 @@ export const KINDS: Readonly<Record<FindingKind, readonly [title: string, meanin
   conflict: ['Same image, two labels', 'At least one of the labels is wrong.'],
   leak: ['In two splits', 'The scores of such samples are too good.'],
   'wrong-label': ['Probably a wrong label', 'A classifier that has not seen the sample gives another label.'],
+  'doubtful-label': ['Doubtful label', 'The same, but less certain: many of these labels are right.'],
   duplicate: ['Duplicate', 'It counts twice.'],
   outlier: ['Unlike all others', 'It may not belong here.'],
   blurred: ['Blurred', 'Much less sharp than the others.'],
