@@ -69,7 +69,10 @@ for (const data of sets) {
   }
   const own = groups.slice(0, originals.length);
   const joined = own.filter((group, i) => group !== i);
-  console.log(`  different images taken for duplicates: ${joined.length}`, joined.map((group) => originals[group]!.file));
+  console.log(
+    `  different images taken for duplicates: ${joined.length}`,
+    joined.map((group) => originals[group]!.file),
+  );
   await rm(folder, { recursive: true });
 }
 await extractor.release();

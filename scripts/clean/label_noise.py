@@ -10,6 +10,8 @@ import sys
 import warnings
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "reference"))
+import confident_learning  # noqa: F401  cleanlab with a stable sort
 import numpy as np
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores

@@ -96,8 +96,8 @@ export interface QualityFinding {
   readonly why: string;
 }
 
-/** A property of more images than this share is normal for the data set. */
-const RARE = 0.1;
+/** A shape or a lack of colours is normal for the data set if a larger share of the images has it. */
+const RARE = { shape: 0.1, grey: 0.02 };
 /** Mean channel difference below which an image is grey. */
 const GREY = 0.008;
 
@@ -118,9 +118,9 @@ export function findBadImages(
   const known = images.filter((image) => image !== undefined);
   const sharpness = median(known.filter(({ variation }) => variation >= limits.empty).map((image) => image.sharpness));
   const side = median(known.map(shorterSide));
-  const isRare = (test: (image: ImageMeasures) => boolean) => known.filter(test).length <= RARE * known.length;
-  const longIsRare = isRare((image) => shapeOf(image) > limits.shape);
-  const greyIsRare = isRare(({ colour }) => colour < GREY);
+  const share = (test: (image: ImageMeasures) => boolean) => known.filter(test).length / known.length;
+  const longIsRare = share((image) => shapeOf(image) > limits.shape) <= RARE.shape;
+  const greyIsRare = share(({ colour }) => colour < GREY) <= RARE.grey;
   /** A severity above 1 is beyond the limit. */
   const checks = (image: ImageMeasures): (readonly [kind: QualityKind, severity: number, why: string])[] => {
     const { width, height, brightest, darkest, variation, colour } = image;

@@ -34,6 +34,7 @@ const CALLS: readonly (readonly string[])[] = [
   ['inspect', MODEL],
   ['inspect', MODEL, 'images'],
   ['preview', MODEL, 'images', '--out', 'sheet.jpg'],
+  ['clean', 'images', '--model', MODEL, '--table', 'cleaned.csv', '--accept', 'all'],
   ['find-lr', MODEL, 'images', '--device', 'cpu', '--batch', '6', '--steps', '30'],
   ['artifacts', MODEL, '--out', 'artifacts', '--classes', '3', '--trainable', 'all'],
   ['train', MODEL, 'images', '--out', 'runs/my-first-training', ...QUICK, '--trainable', 'all', '--lora', '2'],
