@@ -7,7 +7,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { Comparison, duplicateGroups } from '../../src/cleaning/index.ts';
 import type { Sample } from '../../src/data/index.ts';
 import { featuresOf, looksOf } from '../../src/node/commands/clean/examine.ts';
@@ -20,7 +20,7 @@ if (!model || sets.length === 0) {
   process.exit(2);
 }
 
-type Copy = (upright: Buffer, width: number, height: number) => sharp.Sharp;
+type Copy = (upright: Buffer, width: number, height: number) => Sharp;
 const COPIES: Readonly<Record<string, Copy>> = {
   'JPEG, quality 40': (image) => sharp(image).jpeg({ quality: 40 }),
   'half size': (image, width, height) =>

@@ -131,10 +131,14 @@ const percent = (share: number) => `${Math.round(100 * share)}%`;
 const DOUBTFUL = 0.25;
 
 function labelFindings({ samples, classes }: FindingsRequest, ranking: readonly RankedLabel[]): Finding[] {
+  const counts = classes.map((_, c) => samples.filter(({ label }) => label === c).length);
+  // A class of one sample has none to learn from.
+  const isDoubtful = (label: number, predicted: number, selfConfidence: number) =>
+    predicted !== label && selfConfidence < DOUBTFUL && counts[label] > 1;
   const kindOf = ({ index, isIssue, predicted, selfConfidence }: RankedLabel) =>
     isIssue
       ? 'wrong-label'
-      : predicted !== samples[index].label && selfConfidence < DOUBTFUL
+      : isDoubtful(samples[index].label, predicted, selfConfidence)
         ? 'doubtful-label'
         : undefined;
   return ranking.flatMap((ranked): Finding[] => {

@@ -107,7 +107,7 @@ test('keys decide, decisions survive a reload, and the saved table is that of th
   expect(await progress.textContent()).toBe('2 of 17 decided, 1 accepted');
   await page.keyboard.press('Shift+A');
   expect(await progress.textContent()).toBe('4 of 17 decided, 3 accepted');
-  await page.locator('.finding').nth(15).getByRole('combobox').selectOption({ label: 'change to a cat' });
+  await page.locator('.finding').nth(15).getByRole('combobox').selectOption({ label: 'change to </script>' });
   await page.locator('.finding').nth(16).getByRole('combobox').selectOption({ label: 'remove' });
   await page.reload();
   expect(await progress.textContent()).toBe('6 of 17 decided, 5 accepted');
@@ -119,7 +119,7 @@ test('keys decide, decisions survive a reload, and the saved table is that of th
     ['leak', 'accept', null],
     ['wrong-label', 'accept', 'a cat'],
     ['doubtful-label', 'reject', null],
-    ['wrong-label', 'accept', 'a cat'],
+    ['wrong-label', 'accept', '</script>'],
     ['wrong-label', 'accept', null],
   ]);
   const { table } = given;

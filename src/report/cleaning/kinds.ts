@@ -2,7 +2,7 @@ import type { FindingKind } from '../../cleaning/index.ts';
 
 /** The kinds of findings for people: a title, and what it means. */
 export const KINDS: Readonly<Record<FindingKind, readonly [title: string, meaning: string]>> = {
-  conflict: ['Same image, two labels', 'At least one of the labels is wrong.'],
+  conflict: ['Two labels for the same', 'At least one of the labels is wrong.'],
   leak: ['In two splits', 'The scores of such samples are too good.'],
   'wrong-label': ['Probably a wrong label', 'A classifier that has not seen the sample gives another label.'],
   'doubtful-label': ['Doubtful label', 'The same, but less certain: many of these labels are right.'],
