@@ -10,6 +10,7 @@ export {
   readAugmentation,
 } from './augment/index.ts';
 export { balancedOrder } from './balanced-order.ts';
+export { findDuplicates, mirrored, THUMB, type Thumb } from './duplicates.ts';
 export { inputsOf } from './geometry.ts';
 export {
   type HeatMap,
@@ -20,7 +21,6 @@ export {
   type PlacedMap,
   seenArea,
 } from './heat-map.ts';
-export { findDuplicates, mirrored, THUMB, type Thumb } from './duplicates.ts';
 export { readPreprocessing, writePreprocessing } from './huggingface.ts';
 export {
   IMAGE_CACHE_BYTES,
