@@ -136,6 +136,20 @@ export const CALIBRATED_FLAG = flagsOf({
   calibrated: { kind: 'switch', description: 'divide the logits by the temperature of the model (see thaw calibrate)' },
 });
 
+export const UNKNOWN_RATE_FLAG = flagsOf({
+  'unknown-rate': {
+    kind: 'number',
+    value: 'N',
+    description: 'fraction of samples of the classes that may be called unknown: 0.05 is 5 of 100',
+    default: "the model's, 0.05",
+  },
+});
+
+export const UNKNOWN_FLAGS = flagsOf({
+  unknown: { kind: 'switch', description: 'print unknown for samples that belong to none of the classes' },
+  ...UNKNOWN_RATE_FLAG,
+});
+
 /** For finished models. */
 export const CLASSIFIER_FLAGS = flagsOf({
   ...DEVICE_FLAG,

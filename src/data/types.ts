@@ -60,7 +60,12 @@ export interface Dataset {
   readonly val: readonly Sample[];
   readonly test: readonly Sample[];
   readonly problems: readonly DataProblem[];
+  /** Examples of none of the classes, labelled `_unknown`. Nothing is trained on them. */
+  readonly unknown?: readonly Sample[];
 }
+
+/** The label of samples that belong to none of the classes. */
+export const UNKNOWN = '_unknown';
 
 /** Cached data that replaces a sample's rows. `form` names its format. */
 export interface Recalled {

@@ -13,6 +13,7 @@ export {
   transformersConfig,
   transformersFolder,
   transformersModel,
+  unknownOf,
   withNotes,
 } from './transformers.ts';
 export { type Verification, type VerifyOptions, verifyExport } from './verify.ts';

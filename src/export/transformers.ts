@@ -11,7 +11,7 @@ import {
   type ValueInfo,
   writeModel,
 } from '../onnx/index.ts';
-import type { Task } from '../tasks/index.ts';
+import { readNote, type Task, type UnknownNote } from '../tasks/index.ts';
 import { shippedInput, shippedPreprocessing, takeShippedImages } from './images.ts';
 import { metadataOf, withPreprocessing } from './model.ts';
 import { textConfig, textModel, tokenizerFiles } from './texts.ts';
@@ -35,6 +35,8 @@ export interface TransformersOptions {
 export interface ConfigNotes {
   /** Divides the logits before the softmax, for calibrated probabilities. */
   readonly temperature?: number;
+  /** Recognises samples of none of the classes. */
+  readonly unknown?: UnknownNote;
   /** Recommended settings for a training that continues from this model. */
   readonly training?: Readonly<Record<string, unknown>>;
 }
@@ -159,6 +161,12 @@ export function temperatureOf(config: unknown): number | undefined {
     `config.json: thaw.temperature is ${JSON.stringify(temperature)}, not a number above 0`,
     'Fit it again: thaw calibrate MODEL IMAGES',
   );
+}
+
+/** The note of a `config.json` about unknown samples; undefined if it has none. @throws ThawError `bad-config` if it is damaged */
+export function unknownOf(config: unknown): UnknownNote | undefined {
+  const { thaw } = (config ?? {}) as { thaw?: { unknown?: unknown } };
+  return thaw?.unknown === undefined ? undefined : readNote(thaw.unknown);
 }
 
 /**

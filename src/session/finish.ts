@@ -3,6 +3,7 @@ import { inSinglePrecision } from '../compiler/import/index.ts';
 import type { BatchSource, Preprocessing } from '../data/index.ts';
 import { isText, type TextFormat } from '../data/text/index.ts';
 import {
+  type ConfigNotes,
   exportModel,
   roundedState,
   shippedPreprocessing,
@@ -39,6 +40,9 @@ export interface Trained<O extends TaskOutcome = ClassOutcome, A extends Evaluat
   readonly val: BatchSource;
   /** Also measured, if there is one. */
   readonly test?: BatchSource;
+  /** Training samples without augmentation, and examples of none of the classes, if there are some. */
+  readonly known?: BatchSource;
+  readonly unknown?: BatchSource;
   readonly features?: FeatureCache;
   /** The source's `config.json`. */
   readonly sourceConfig?: unknown;
@@ -122,8 +126,8 @@ export async function predicted<O extends TaskOutcome, A extends Evaluated>(
 
 /** A model that is ready to ship. */
 export interface FinishedModel {
-  /** The `model/` folder with this model card: path within it → contents. */
-  folder(card: string): ReadonlyMap<string, Parts>;
+  /** The `model/` folder with this model card and these other notes: path within it → contents. */
+  folder(card: string, notes?: Pick<ConfigNotes, 'unknown'>): ReadonlyMap<string, Parts>;
   /** As the folder has it. */
   readonly model: Model;
   /** Its preprocessing, which transformers.js can carry out. */
@@ -164,10 +168,14 @@ export function finishModel<O extends TaskOutcome, A extends Evaluated>(
   const model = exportModel(source, state, { version: VERSION, task: task.facts, preprocessing });
   const [input] = dataInputsOf(source.graph);
   const options = { model, task, preprocessing, input: input.name, output };
-  const folder = (card: string) =>
+  const folder: FinishedModel['folder'] = (card, notes) =>
     transformersFolder({
       ...{ ...options, card, sourceConfig },
-      notes: { temperature: calibration?.temperature ?? undefined, training: recommendationOf(settings) },
+      notes: {
+        ...notes,
+        temperature: calibration?.temperature ?? undefined,
+        training: recommendationOf(settings),
+      },
     });
   return {
     folder,

@@ -117,3 +117,4 @@ export {
 export { openSources, plainSource, type SourcePlatform, type Sources } from './sources.ts';
 export { measureStep, STEP_SAMPLES } from './step-time.ts';
 export { chooseText, MAX_LENGTH, type TextFiles, takesTexts } from './texts.ts';
+export { fitUnknownSamples, Recogniser } from './unknown.ts';

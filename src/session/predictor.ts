@@ -33,6 +33,7 @@ import { type InputFormat, inputFormatOf, type ModelFiles, noticeQuantized } fro
 import { withOutput } from './output.ts';
 import { scoresOf } from './prepare.ts';
 import { type PredictionSettings, readPredictionSettings } from './settings.ts';
+import { Recogniser } from './unknown.ts';
 
 /** A finished model, the files around it, and how it is used. */
 export interface PredictorRequest<T extends TaskName = TaskName> {
@@ -62,6 +63,8 @@ interface PredictorParts<T extends TaskName> {
   readonly testViews?: readonly TestView[];
   /** If features are asked for. */
   readonly features?: FeatureLayout;
+  /** Recognises samples of none of the classes, if that is asked. */
+  readonly unknown?: Recogniser;
 }
 
 /**
@@ -84,7 +87,8 @@ export class Predictor<T extends TaskName = TaskName> {
     { model: given, files, task: expected, settings = {}, features: wantsFeatures }: PredictorRequest<T>,
     { runtime, ...hooks }: SessionHooks & { readonly runtime: Runtime },
   ): Promise<Predictor<T>> {
-    const { labels, batch, device: _, calibrated, tta, output, ...reading } = readPredictionSettings(settings);
+    const read = readPredictionSettings(settings);
+    const { labels, batch, device: _, calibrated, tta, output, unknown: __, unknownRate, ...reading } = read;
     // Halves compute the same in float32, for which every device has kernels.
     const model = inSinglePrecision(withOutput(given, output));
     checkWeights(model);
@@ -108,6 +112,7 @@ export class Predictor<T extends TaskName = TaskName> {
       );
     checkOutputs(model, task);
     const featured = wantsFeatures ? withFeatures(model) : undefined;
+    const unknown = read.unknown || unknownRate !== undefined ? Recogniser.of(files, task, unknownRate) : undefined;
     const parts = {
       // The same as `expected`, if that is given.
       taskName: task.facts.task as T,
@@ -115,9 +120,11 @@ export class Predictor<T extends TaskName = TaskName> {
       temperature: calibrated ? keptTemperature(files, task) : undefined,
       testViews: tta === 'none' ? undefined : TEST_VIEWS[tta],
       features: featured?.layout,
+      unknown,
     };
+    const own = featured?.model ?? model;
     // The model as it was given: it takes less memory than in single precision.
-    return new Predictor(parts, await loadSession(runtime, loadable(featured?.model ?? model)), () =>
+    return new Predictor(parts, await loadSession(runtime, loadable(unknown?.watched(own) ?? own)), () =>
       Explainer.open(withOutput(given, output), imageFormat(format), runtime),
     );
   }
@@ -192,8 +199,8 @@ export class Predictor<T extends TaskName = TaskName> {
   }
 
   private async outcomesOf(batch: Batch, take?: (batch: FeatureBatch) => void): Promise<readonly TaskOutcome[]> {
-    const { task, format, input, output, temperature, testViews, features } = this.parts;
-    const outputs = [output.name, ...(features ? [features.name] : [])];
+    const { task, format, input, output, temperature, testViews, features, unknown } = this.parts;
+    const outputs = [output.name, ...new Set([features?.name, unknown?.value].filter((name) => name !== undefined))];
     const hint = 'Use a model that takes such inputs, or export it again';
     const feeds = feedsOf(batch, { input, preprocessing: format });
     const results = await runUserModel(this.session, feeds, { outputs, hint });
@@ -207,7 +214,8 @@ export class Predictor<T extends TaskName = TaskName> {
     const outcomes = testViews
       ? task.outcomes(...meanOfViews(logits, batch, task), 'model')
       : task.outcomes(logits, batch, 'model');
-    return temperature === undefined ? outcomes : task.temperature!.apply(outcomes, temperature);
+    const calibrated = temperature === undefined ? outcomes : task.temperature!.apply(outcomes, temperature);
+    return unknown ? unknown.marked(calibrated, batch, results[unknown.value], task) : calibrated;
   }
 }
 

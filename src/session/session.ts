@@ -1,6 +1,6 @@
 import type { BatchSource, Dataset } from '../data/index.ts';
 import type { Runtime } from '../runtime/index.ts';
-import type { Evaluated, Task, TaskOutcome } from '../tasks/index.ts';
+import type { Evaluated, Task, TaskOutcome, UnknownFit } from '../tasks/index.ts';
 import {
   type Checkpoint,
   type FeatureCache,
@@ -25,6 +25,7 @@ import type { InputFormat } from './input-format.ts';
 import type { Prepared } from './prepare.ts';
 import type { TrainSettings } from './settings.ts';
 import type { Sources } from './sources.ts';
+import { fitUnknownSamples } from './unknown.ts';
 
 /** Everything that a training consists of, once its model is prepared and its data is open. */
 export interface SessionParts<
@@ -59,6 +60,8 @@ export interface BestStore {
 export interface SessionResult<O extends TaskOutcome, A extends Evaluated> extends ModelCheck {
   readonly model: FinishedModel;
   readonly measured: Measured<O, A> | Unmeasured<O, A>;
+  /** What recognises samples of none of the classes; null if the task has no classes, or too few samples. */
+  readonly unknown: UnknownFit | null;
 }
 
 /**
@@ -140,8 +143,9 @@ export class Session<
     const measured = await measure(trained);
     const model = finishModel(trained, measured);
     const check = await checkModel(trained, measured, model);
+    const unknown = await fitUnknownSamples(trained, model);
     this.opened = this.trainerFrom(trained.checkpoint);
-    return { model, measured, ...check };
+    return { model, measured, unknown, ...check };
   }
 
   /** The weights of a checkpoint for shipping, with everything that measures and exports them. */
@@ -149,7 +153,13 @@ export class Session<
     const { sources, format, config } = this.parts;
     return {
       ...this.parts,
-      ...{ val: sources.val, test: sources.test, preprocessing: format },
+      ...{
+        val: sources.val,
+        test: sources.test,
+        known: sources.known,
+        unknown: sources.unknown,
+        preprocessing: format,
+      },
       checkpoint: shippedCheckpoint(this.parts, config, kept),
     };
   }

@@ -52,6 +52,10 @@ const predictionSchema = imagesSchema.extend({
   tta: z.enum(testViewNames).default('none'),
   /** Divides the scores by the temperature that the model keeps. */
   calibrated: z.boolean().default(false),
+  /** Also says of each sample whether it belongs to none of the classes. */
+  unknown: z.boolean().default(false),
+  /** Share of samples of the classes that may be called unknown, instead of the model's own. It sets `unknown`. */
+  unknownRate: z.number().gt(0).lt(1).optional(),
 });
 /** How a finished model takes its samples and gives its predictions. */
 export type PredictionSettings = z.input<typeof predictionSchema>;

@@ -13,6 +13,7 @@ import type { Task } from '../tasks/index.ts';
 import { blendedImages } from './images.ts';
 import type { InputFormat } from './input-format.ts';
 import type { TrainSettings } from './settings.ts';
+import { fitSamples } from './unknown.ts';
 
 /** The splits of a data set in batches. */
 export interface Sources {
@@ -20,12 +21,15 @@ export interface Sources {
   readonly val: BatchSource;
   /** If there is a test set. */
   readonly test?: BatchSource;
+  /** Training samples as they are, if the task recognises unknown samples, and examples of these. */
+  readonly known?: BatchSource;
+  readonly unknown?: BatchSource;
   /** Where the sources keep decoded images; undefined if they read texts. */
   readonly images?: ImageCache;
 }
 
 export interface SourceRequest {
-  readonly dataset: Pick<Dataset, 'train' | 'val' | 'test'>;
+  readonly dataset: Pick<Dataset, 'train' | 'val' | 'test' | 'unknown'>;
   readonly format: InputFormat;
   readonly settings: TrainSettings;
   readonly task: Task;
@@ -43,9 +47,14 @@ export interface SourcePlatform {
 
 /** A data set as the trainer takes it: training samples in a new order every epoch, images augmented; the others unchanged. */
 export function openSources({ dataset, format, settings, task }: SourceRequest, platform: SourcePlatform): Sources {
-  return isText(format)
+  const sources = isText(format)
     ? textSources(dataset, format, settings, platform)
     : imageSources({ dataset, settings, task }, format, platform);
+  if (!task.unknown) return sources;
+  const { train, unknown = [] } = dataset;
+  // The other sources report unreadable samples.
+  const known = plainSource(fitSamples(train, task.outputs), format, { reader: platform.reader });
+  return { ...sources, known, unknown: unknown.length ? plainSource(unknown, format, platform) : undefined };
 }
 
 function textSources(

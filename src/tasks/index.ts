@@ -11,6 +11,18 @@ export {
 } from './classification/temperature-fit.ts';
 export type { ClassOutcome, ClassScores, Evaluation } from './classification/types.ts';
 export {
+  answerOf,
+  fitUnknown,
+  type LabelledFeatures,
+  measureUnknown,
+  openUnknown,
+  readNote,
+  type UnknownAnswer,
+  type UnknownFit,
+  type UnknownNote,
+  type UnknownReport,
+} from './classification/unknown/index.ts';
+export {
   type EmbeddingAssessment,
   type EmbeddingEvaluation,
   type EmbeddingOutcome,

@@ -13,6 +13,10 @@ export interface ClassPrediction {
   readonly probability: number;
   /** The probability of each class by its name; they sum to 1. */
   readonly probabilities: Readonly<Record<string, number>>;
+  /** With the setting `unknown`: whether the sample belongs to none of the classes. `label` is still the most probable one. */
+  readonly unknown?: boolean;
+  /** With the setting `unknown`: from 0 to 1, how unlike all classes the sample is. Above 0.5 it is unknown. */
+  readonly unknownScore?: number;
 }
 
 /** The labels of a sample, any number of them. */

@@ -7,6 +7,7 @@ import type { Tail } from '../compiler/surgery/index.ts';
 import type { Batch } from '../data/index.ts';
 import type { Tensor, Value } from '../onnx/index.ts';
 import type { TemperatureFit } from './classification/temperature-fit.ts';
+import type { UnknownAnswer, UnknownData, UnknownFit, UnknownOptions } from './classification/unknown/index.ts';
 import type { TaskFacts } from './facts.ts';
 import type { ClassMistake, LabelsMistake, Prediction } from './prediction.ts';
 import type { ReportBlock } from './report-blocks.ts';
@@ -129,6 +130,11 @@ export interface Task<
   readonly temperature?: {
     fit(outcomes: readonly O[], options: { readonly seed: number; readonly others?: readonly O[] }): TemperatureFit;
     apply(outcomes: readonly O[], temperature: number): O[];
+  };
+  /** For tasks in which a sample can belong to none of the classes: fits what recognises such samples, and marks an outcome. */
+  readonly unknown?: {
+    fit(data: UnknownData, options: Omit<UnknownOptions, 'classes'>): UnknownFit | null;
+    mark(outcome: O, answer: UnknownAnswer): O;
   };
 }
 

@@ -24,6 +24,7 @@ import type {
   TaskEvaluation,
   TaskName,
   TemperatureFit,
+  UnknownReport,
 } from '../tasks/index.ts';
 import type { StagePlan, StopReason } from '../training/index.ts';
 
@@ -157,6 +158,8 @@ interface MeasuredModel<T extends TaskName> {
   readonly test: TaskEvaluation<T> | null;
   /** The temperature that `config.json` keeps, and its effect; null if the task has none. */
   readonly calibration: TemperatureFit | null;
+  /** How well the model recognises samples of none of its classes; null if the task has no classes, or too few samples. */
+  readonly unknown: UnknownReport | null;
   /** The worst first; null if no answer of the task is simply wrong. */
   readonly mistakes: T extends 'classification' | 'multi-label' ? readonly Mistake<T>[] : null;
 }
@@ -167,6 +170,7 @@ interface UnmeasuredModel {
   readonly evaluation: null;
   readonly test: null;
   readonly calibration: null;
+  readonly unknown: null;
   readonly mistakes: null;
 }
 

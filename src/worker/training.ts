@@ -169,7 +169,7 @@ export class OpenTraining {
     const plan = session.stages;
     const plans = plan.map((_, stage) => session.planOf(stage));
     const { decisions, rollbacks, findings } = (await session.checkpoint()).progress;
-    const { model, measured, ...check } = await session.finish();
+    const { model, measured, unknown, ...check } = await session.finish();
     this.task = measured.task;
     const run: RunRequest = {
       request,
@@ -184,11 +184,17 @@ export class OpenTraining {
     const card = cardOf({ ...run, shipped: { preprocessing: model.preprocessing, ...check } });
     const finished = {
       task: measured.task.facts.task,
-      files: Array.from(model.folder(card), ([path, contents]) => [path, wholeOf(contents)] as const),
+      files: Array.from(
+        model.folder(card, { unknown: unknown?.note }),
+        ([path, contents]) => [path, wholeOf(contents)] as const,
+      ),
       ...check,
     };
     if (!('val' in measured))
-      return { ...finished, status: 'unmeasured', evaluation: null, test: null, calibration: null, mistakes: null };
+      return {
+        ...finished,
+        ...{ status: 'unmeasured', evaluation: null, test: null, calibration: null, unknown: null, mistakes: null },
+      };
     const { val: evaluation, test, calibration, predictions } = measured;
     const mistakes = measured.task.mistakes?.(predictions).map(({ index, ...mistake }) => ({
       sample: Number(parts.dataset.val[index].file),
@@ -201,6 +207,7 @@ export class OpenTraining {
       evaluation,
       test,
       calibration,
+      unknown: unknown?.report ?? null,
       mistakes: mistakes ?? null,
     } as unknown as Finished;
   }

@@ -198,6 +198,7 @@ const finished: Finished<'classification'> = {
   } as unknown as TaskEvaluation<'classification'>,
   test: null,
   calibration: null,
+  unknown: null,
   mistakes: [{ sample: 3, label: 'b', predicted: 'a', probability: 0.8 }],
 };
 

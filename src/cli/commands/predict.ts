@@ -4,7 +4,7 @@ import { PredictionFile } from '../../node/commands/prediction-file.ts';
 import { percent, plural } from '../../report/format.ts';
 import { rankedLabels } from '../../tasks/index.ts';
 import { defineCommand } from '../command.ts';
-import { CALIBRATED_FLAG, CLASSIFIER_FLAGS, FINISHED_MODEL_ARGUMENT } from '../shared-flags.ts';
+import { CALIBRATED_FLAG, CLASSIFIER_FLAGS, FINISHED_MODEL_ARGUMENT, UNKNOWN_FLAGS } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 import { columnsOf, fitted, joined, padded } from '../terminal/styled.ts';
 import type { Terminal } from '../terminal/terminal.ts';
@@ -44,6 +44,7 @@ export const command = defineCommand({
     },
     watch: { kind: 'switch', description: 'continue with new files of the folders; --out then appends' },
     fps: { kind: 'number', value: 'N', description: 'frames to take of each second of a video', default: '1' },
+    ...UNKNOWN_FLAGS,
     ...CALIBRATED_FLAG,
     ...CLASSIFIER_FLAGS,
   },
@@ -54,6 +55,7 @@ export const command = defineCommand({
     "find . -name '*.jpg' | thaw predict runs/images-1 -",
     'thaw predict runs/images-1 clip.mp4 --fps 2 --top 3',
     'thaw predict runs/images-1 inbox --watch --out results.jsonl',
+    'thaw predict runs/images-1 new --unknown',
     "thaw predict runs/reviews-1 'Works well'",
   ],
   async run({ positionals: [model, ...images], values, terminal, signal }) {

@@ -10,6 +10,7 @@ import {
   compareReading,
   type FinishedModel,
   finishModel,
+  fitUnknownSamples,
   type Measured,
   type ModelCheck,
   measure,
@@ -24,6 +25,7 @@ import type {
   TaskName,
   TaskOutcome,
   TemperatureFit,
+  UnknownReport,
 } from '../../tasks/index.ts';
 import { averagedState, type Checkpoint, checkCheckpoint, type StopReason, stagesOf } from '../../training/index.ts';
 import { REPORT_FILE } from '../run/index.ts';
@@ -63,6 +65,8 @@ interface FinishedResult<T extends TaskName> extends Shipped {
   readonly test: TaskEvaluation<T> | null;
   /** The temperature that `model/config.json` keeps, and its effect; null if the task has none. */
   readonly calibration: TemperatureFit | null;
+  /** How well the model recognises samples of none of its classes; null if the task has no classes, or too few samples. */
+  readonly unknown: UnknownReport | null;
 }
 
 /** No validation sample could be read at the end. */
@@ -71,6 +75,7 @@ interface UnmeasuredResult extends Shipped {
   readonly after: null;
   readonly test: null;
   readonly calibration: null;
+  readonly unknown: null;
 }
 
 /** The run was saved, and `resume` continues it. */
@@ -79,6 +84,7 @@ interface InterruptedResult {
   readonly after: null;
   readonly test: null;
   readonly calibration: null;
+  readonly unknown: null;
   readonly model: null;
   readonly report: null;
 }
@@ -112,10 +118,12 @@ export async function finishRun({ session, ...given }: TrainingJob, hooks: JobHo
 
   hooks.onEvent?.({ type: 'phase', phase: 'exporting' });
   const finished = finishModel(trained, measured);
-  const results = { ...measured, best, last, seconds: secondsSoFar(), path };
+  const unknown = await fitUnknownSamples(trained, finished);
+  if (hooks.signal?.aborted) return interrupted();
+  const results = { ...measured, unknown: unknown?.report ?? null, best, last, seconds: secondsSoFar(), path };
   const described =
     'val' in results ? await describeRun(job, results, finished) : await describeUnmeasured(job, results, finished);
-  await run.writeModelFolder(finished.folder(described.card()));
+  await run.writeModelFolder(finished.folder(described.card(), { unknown: unknown?.note }));
   if (job.config.lora)
     await run.writeAdapters(adapterFolder(job, measured.task.facts, { ...kept, state: averagedState(kept.state) }));
   await saveRecord(run, { ...record, seconds: secondsSoFar(), task: measured.task.facts });
@@ -133,10 +141,10 @@ export async function finishRun({ session, ...given }: TrainingJob, hooks: JobHo
   const facts = factsOf(path, complete, last);
   const shipped = { model: join(path, 'model'), report: reported ? join(path, REPORT_FILE) : null };
   if (!('val' in measured))
-    return { ...facts, ...shipped, status: 'unmeasured', after: null, test: null, calibration: null };
+    return { ...facts, ...shipped, status: 'unmeasured', after: null, test: null, calibration: null, unknown: null };
   // The task of the run determines the type of the measurements.
   const { val, test, calibration } = measured as Measured<TaskOutcome, TaskEvaluation>;
-  return { ...facts, ...shipped, status: 'finished', after: val, test, calibration };
+  return { ...facts, ...shipped, status: 'finished', after: val, test, calibration, unknown: results.unknown };
 }
 
 /** Images that are read as transformers.js reads them. */
@@ -221,7 +229,7 @@ function adapterFolder(job: FinishedTraining, task: TaskFacts, { state }: Checkp
 
 const interruptedResult = (run: string, record: RunRecord, last: Checkpoint): TrainingResult => ({
   ...factsOf(run, record, last),
-  ...{ status: 'interrupted', after: null, test: null, calibration: null, model: null, report: null },
+  ...{ status: 'interrupted', after: null, test: null, calibration: null, unknown: null, model: null, report: null },
 });
 
 const factsOf = (run: string, record: RunRecord, { progress }: Checkpoint) => ({

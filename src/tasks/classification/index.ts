@@ -7,6 +7,7 @@ import { mismatchOf } from './mismatch.ts';
 import { reportBlocks } from './report-blocks.ts';
 import { atTemperature, temperatureFit } from './temperature-fit.ts';
 import type { ClassOutcome, Evaluation } from './types.ts';
+import { fitUnknown } from './unknown/index.ts';
 
 const LEAST = 1e-37;
 
@@ -54,10 +55,11 @@ export const classification = (classes: readonly string[]): Task<ClassOutcome, E
 
     /** Cross-entropy. Training computes it from logits, which do not underflow. */
     loss: (predictions) => logLoss(predictions, LEAST),
-    prediction: ({ predicted, probabilities }) => ({
+    prediction: ({ predicted, probabilities, unknown }) => ({
       label: classes[predicted],
       probability: probabilities[predicted],
       probabilities: Object.fromEntries(classes.map((name, c) => [name, probabilities[c]])),
+      ...unknown,
     }),
     mistakes: (outcomes) =>
       outcomes
@@ -69,13 +71,18 @@ export const classification = (classes: readonly string[]): Task<ClassOutcome, E
           probability: probabilities[predicted],
         }))
         .sort((a, b) => b.probability - a.probability || a.index - b.index),
-    words: ({ predicted, probabilities }) => [classes[predicted], probabilities[predicted]],
+    words: ({ predicted, probabilities, unknown }) =>
+      unknown?.unknown ? ['unknown', unknown.unknownScore] : [classes[predicted], probabilities[predicted]],
     answers: {
       output: ({ predicted }) => predicted,
       score: ({ probabilities }, output) => ({ probability: probabilities[output] }),
     },
     reportBlocks,
     temperature: { fit: temperatureFit, apply: atTemperature },
+    unknown: {
+      fit: (data, options) => fitUnknown(data, { ...options, classes: classes.length }),
+      mark: (outcome, unknown) => ({ ...outcome, unknown }),
+    },
   };
   return task;
 };

@@ -1,5 +1,6 @@
 import type { Outcome } from '../metrics/index.ts';
 import type { Evaluated, TaskOutcome } from '../task.ts';
+import type { UnknownAnswer } from './unknown/index.ts';
 
 export interface ClassScores {
   readonly label: string;
@@ -19,4 +20,7 @@ export interface Evaluation extends Evaluated {
 }
 
 /** The outcome of one sample. */
-export interface ClassOutcome extends Outcome, TaskOutcome {}
+export interface ClassOutcome extends Outcome, TaskOutcome {
+  /** Whether it belongs to none of the classes, if that was asked. */
+  readonly unknown?: UnknownAnswer;
+}

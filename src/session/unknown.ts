@@ -1,0 +1,167 @@
+/** Samples of none of the classes, by the features that the head reads. */
+import { inSinglePrecision } from '../compiler/import/index.ts';
+import { type Batch, type BatchSource, labelCounts, type Sample } from '../data/index.ts';
+import { ThawError } from '../errors.ts';
+import { feedsOf, TRANSFORMERS_NAMES, unknownOf } from '../export/index.ts';
+import type { Model, Tensor } from '../onnx/index.ts';
+import { loadable, loadSession, type Session as RuntimeSession } from '../runtime/index.ts';
+import {
+  answerOf,
+  type Evaluated,
+  type LabelledFeatures,
+  openUnknown,
+  type Task,
+  type TaskOutcome,
+  type UnknownAnswer,
+  type UnknownFit,
+  type UnknownNote,
+} from '../tasks/index.ts';
+import { type FeatureLayout, featureRows, withFeatures } from './features.ts';
+import type { FinishedModel, Trained } from './finish.ts';
+import type { ModelFiles } from './input-format.ts';
+import { withOutput } from './output.ts';
+
+/** Most training samples of a fit, over all classes, and fewest of a class that are taken of each. */
+const MOST = 1000;
+const FEWEST = 4;
+
+/** The training samples of a fit: as many of each class as of the others, if it has them, at equal steps. */
+export function fitSamples(train: readonly Sample[], classes: number): Sample[] {
+  const each = Math.max(FEWEST, Math.floor(MOST / classes));
+  const counts = labelCounts(train, classes);
+  const seen = new Array<number>(classes).fill(0);
+  return train.filter(({ label }) => {
+    const taken = Math.min(each, counts[label]);
+    const place = seen[label]++;
+    // The first of each of so many equal parts.
+    return Math.floor((place * taken) / counts[label]) > Math.floor(((place - 1) * taken) / counts[label]);
+  });
+}
+
+/**
+ * Fits what recognises samples of none of the classes, with the finished model's features.
+ *
+ * @returns null if the task has no classes, or if there are too few samples
+ */
+export async function fitUnknownSamples<O extends TaskOutcome, A extends Evaluated>(
+  { task, known, val, unknown, runtime, preprocessing, settings, config }: Trained<O, A>,
+  finished: FinishedModel,
+): Promise<UnknownFit | null> {
+  if (!task.unknown || !known?.length || !val.length) return null;
+  const { model, layout } = withFeatures(inSinglePrecision(finished.model), settings.head);
+  const session = await loadSession(runtime, loadable(withOutput(model, layout.name)), { spinning: false });
+  const reading = { session, layout, batchSize: config.batch, preprocessing };
+  try {
+    const data = { train: await featuresOf(known, reading), val: await featuresOf(val, reading) };
+    const examples = unknown?.length ? (await featuresOf(unknown, reading)).features : undefined;
+    const options = { seed: config.seed, features: layout };
+    return task.unknown.fit({ ...data, unknown: examples?.length ? examples : undefined }, options);
+  } finally {
+    await session.release();
+  }
+}
+
+interface Reading {
+  readonly session: RuntimeSession;
+  readonly layout: FeatureLayout;
+  readonly batchSize: number;
+  readonly preprocessing: Trained['preprocessing'];
+}
+
+/** The features of all samples of a source, and their labels. */
+async function featuresOf(
+  source: BatchSource,
+  { session, layout, batchSize, preprocessing }: Reading,
+): Promise<LabelledFeatures> {
+  const parts: Float32Array[] = [];
+  const labels: number[] = [];
+  const fed = { preprocessing, input: TRANSFORMERS_NAMES.input, shipped: true };
+  for await (const batch of source.batches({ epoch: 0, batchSize })) {
+    const { [layout.name]: values } = await session.run(feedsOf(batch, fed), [layout.name]);
+    parts.push(featureRows(values, layout).slice());
+    labels.push(...Array.from(batch.labels, Number));
+  }
+  const features = new Float32Array(labels.length * layout.size);
+  let at = 0;
+  for (const part of parts) {
+    features.set(part, at);
+    at += part.length;
+  }
+  return { features, labels };
+}
+
+/** What a finished model keeps to recognise samples of none of its classes. */
+export class Recogniser {
+  /** The distance of a sample from the classes, by its features. */
+  private readonly distance: (features: Float32Array) => number;
+  private readonly answer: (distance: number) => UnknownAnswer;
+
+  private constructor(
+    readonly note: UnknownNote,
+    rate: number | undefined,
+  ) {
+    this.distance = openUnknown(note);
+    this.answer = answerOf(note, rate);
+  }
+
+  /**
+   * @param rate share of samples of the classes that may be called unknown; that of the model unless given
+   * @throws ThawError `bad-config` if the task has no classes, or the model keeps nothing to recognise others with
+   */
+  static of({ source, config }: ModelFiles, task: Task, rate: number | undefined): Recogniser {
+    if (!task.unknown)
+      throw new ThawError(
+        'bad-config',
+        `unknown is for models with one class per sample, not for ${task.facts.task}`,
+        'Leave it out',
+      );
+    const note = unknownOf(config);
+    if (note) return new Recogniser(note, rate);
+    throw new ThawError(
+      'bad-config',
+      `${source} keeps nothing to recognise unknown samples with`,
+      `Fit it on labelled images: thaw calibrate ${source} IMAGES`,
+    );
+  }
+
+  /** The name of the value that the head reads. */
+  get value(): string {
+    return this.note.features.name;
+  }
+
+  /** The model with this value as another output. @throws ThawError `bad-model` if it has no such value */
+  watched(model: Model): Model {
+    const { name, size } = this.note.features;
+    const { graph } = model;
+    if (graph.outputs.some((output) => output.name === name)) return model;
+    if (!graph.nodes.some(({ outputs }) => outputs.includes(name))) {
+      throw new ThawError(
+        'bad-model',
+        `the model has no value "${name}" of ${size} features, which the config.json next to it names`,
+        'Use the config.json that belongs to the model, or fit it again: thaw calibrate MODEL IMAGES',
+      );
+    }
+    return { ...model, graph: { ...graph, outputs: [...graph.outputs, { name, type: 'float32' }] } };
+  }
+
+  /** Outcomes with their answers. A sample in several views has the mean distance over them. @param values the features of a batch */
+  marked(outcomes: readonly TaskOutcome[], { indices }: Batch, values: Tensor, task: Task): readonly TaskOutcome[] {
+    const { size } = this.note.features;
+    const rows = featureRows(values, this.note.features);
+    if (rows.length !== indices.length * size)
+      throw new ThawError(
+        'bad-model',
+        `"${this.value}" does not have ${size} features`,
+        'Fit it again: thaw calibrate MODEL IMAGES',
+      );
+    const sums = new Map<number, { total: number; views: number }>();
+    for (const [i, index] of indices.entries()) {
+      const { total, views } = sums.get(index) ?? { total: 0, views: 0 };
+      sums.set(index, { total: total + this.distance(rows.subarray(i * size, (i + 1) * size)), views: views + 1 });
+    }
+    return outcomes.map((outcome) => {
+      const { total, views } = sums.get(outcome.index)!;
+      return task.unknown!.mark(outcome, this.answer(total / views));
+    });
+  }
+}
