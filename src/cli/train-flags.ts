@@ -293,6 +293,12 @@ export const TRAIN_FLAGS = flagsOf({
         description: 'shuffle: each image once per epoch; balanced: equally many images of every class',
         default: 'shuffle',
       },
+      unknown: {
+        kind: 'text',
+        value: 'DIR',
+        description: 'examples of none of the classes, to measure how many are recognised',
+        default: 'the folder _unknown of the data',
+      },
       strict: { kind: 'switch', description: 'stop at files that are not images instead of skipping them' },
       verify: {
         kind: 'one',

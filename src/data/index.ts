@@ -48,16 +48,17 @@ export {
 } from './preprocessing.ts';
 export { byCodeUnits, splitByLabels, stratifiedSplit } from './split.ts';
 export { TEST_VIEWS, type TestView, type TestViews, testViewNames } from './test-views.ts';
-export type {
-  Batch,
-  BatchOptions,
-  BatchSource,
-  DataProblem,
-  Dataset,
-  LabelReading,
-  Noun,
-  Preprocessing,
-  Recalled,
-  RowSizes,
-  Sample,
+export {
+  type Batch,
+  type BatchOptions,
+  type BatchSource,
+  type DataProblem,
+  type Dataset,
+  type LabelReading,
+  type Noun,
+  type Preprocessing,
+  type Recalled,
+  type RowSizes,
+  type Sample,
+  UNKNOWN,
 } from './types.ts';

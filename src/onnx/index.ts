@@ -35,7 +35,7 @@ export {
   writeModelWithExternalData,
 } from './external-data.ts';
 export { isGenerated } from './generated-names.ts';
-export { halfOf, isHalf, MAX_HALF, narrowed, widened } from './half.ts';
+export { halfOf, isHalf, MAX_HALF, narrowed, numberOfHalf, widened } from './half.ts';
 export { makeNode } from './make-node.ts';
 export type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
 export { dataInputsOf, freshName, labelOf, ownNames, renamed, renameValues, valueNames } from './names.ts';

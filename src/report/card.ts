@@ -10,6 +10,7 @@ import { count, decimal, duration, interval, percent, plural, score, sum } from 
 import { frontMatter, type HubMetric } from './front-matter.ts';
 import { type IntegerKernels, quantizedUse } from './quantized.ts';
 import type { CardRun, ClassifierCard } from './types.ts';
+import { UNKNOWN_TERMS, unknownWords } from './unknown.ts';
 
 /** Facts for the model card that the report does not have. */
 export interface ShippedModel {
@@ -162,6 +163,17 @@ function probabilities({ calibration, data }: ClassifierCard): string[] {
     '',
   ];
 }
+
+/** How the model recognises samples of none of its classes; empty if it does not. */
+const unknown = ({ unknown: report, data }: ClassifierCard): string[] =>
+  report
+    ? [
+        '## Unknown',
+        '',
+        `${unknownWords(report, data.noun).join(' ')} \`thaw.unknown\` in \`config.json\` has the numbers, and Thaw uses them with the setting \`unknown\`. ${UNKNOWN_TERMS}`,
+        '',
+      ]
+    : [];
 
 function classes({ after, data }: ClassifierCard): string {
   const rows = weakestFirst(after.perClass, ({ f1 }) => f1);
@@ -316,7 +328,7 @@ ${scores(data)}
 
 ${classes(data)}
 
-${[...confused(data), ...probabilities(data)].map((line) => `${line}\n`).join('')}## Training
+${[...confused(data), ...probabilities(data), ...unknown(data)].map((line) => `${line}\n`).join('')}## Training
 
 Fine-tuned from ${code(originOf(model))} (SHA-256 ${code(model.sha256)}, ${count(model.parameters)} parameters with its new head, opset ${model.opset}), ${trainedBy(data, `${plural(sum(data.data.counts.train), noun)}`)}, in ${duration(data.seconds)} on ${code(environment.device)} with ONNX Runtime ${plain(environment.onnxruntime)}. Stages:
 

@@ -3,7 +3,7 @@ import { type Html, html } from './markup.ts';
 import { pageOf } from './page.ts';
 import { classTable, confusion, isSearched } from './sections/evaluation.ts';
 import { mistakes, samples } from './sections/images.ts';
-import { calibration, curves } from './sections/probabilities.ts';
+import { calibration, curves, unknown } from './sections/probabilities.ts';
 import { datasetSummary, nextSteps, record } from './sections/record.ts';
 import { beforeAndAfter, comparison, summary } from './sections/summary.ts';
 import { stageTable, training } from './sections/training.ts';
@@ -22,6 +22,7 @@ ${confusion(data)}
 ${classTable(data)}
 ${curves(data)}
 ${calibration(data)}
+${unknown(data)}
 ${mistakes(data)}
 ${samples(data)}
 ${datasetSummary(data)}

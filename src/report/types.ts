@@ -1,5 +1,5 @@
 import type { DataProblem, Noun } from '../data/types.ts';
-import type { TemperatureFit } from '../tasks/index.ts';
+import type { TemperatureFit, UnknownReport } from '../tasks/index.ts';
 import type { Assessment, EpochRow, Evaluation, StageInfo, StopReason } from '../training/events.ts';
 import type { Curves } from './curves.ts';
 import type { FederationReport } from './federation/types.ts';
@@ -146,7 +146,9 @@ export interface CardRun extends Pick<RunReport, 'title' | 'bestEpoch' | 'second
 }
 
 /** All data of a classifier's model card. */
-export interface ClassifierCard extends CardRun, Pick<ReportData, 'before' | 'after' | 'test' | 'calibration'> {
+export interface ClassifierCard
+  extends CardRun,
+    Pick<ReportData, 'before' | 'after' | 'test' | 'calibration' | 'unknown'> {
   readonly data: Pick<ReportData['data'], 'path' | 'noun' | 'classes' | 'counts'>;
 }
 
@@ -172,6 +174,8 @@ export interface ReportData extends RunReport {
   readonly test?: Assessment | null;
   /** The saved temperature and its effect. */
   readonly calibration?: TemperatureFit | null;
+  /** How well the model recognises samples of none of its classes. */
+  readonly unknown?: UnknownReport | null;
   /** ROC and precision-recall curves of the validation set. */
   readonly curves?: Curves;
   /** Highest wrong confidence first. */

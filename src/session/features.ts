@@ -31,10 +31,14 @@ export interface FeatureLayout {
 export function withFeatures(model: Model, head?: string): { readonly model: Model; readonly layout: FeatureLayout } {
   const graph = hoistConstants(model.graph);
   const { input: name, features: size, kind } = findHead({ ...model, graph }, { name: head });
-  const outputs = graph.outputs.some((output) => output.name === name)
-    ? graph.outputs
-    : [...graph.outputs, { name, type: 'float32' as const }];
-  return { model: { ...model, graph: { ...graph, outputs } }, layout: { name, size, channelsFirst: kind === 'conv' } };
+  return { model: withValue({ ...model, graph }, name), layout: { name, size, channelsFirst: kind === 'conv' } };
+}
+
+/** The model with a value of its graph as another output. */
+export function withValue(model: Model, name: string): Model {
+  const { graph } = model;
+  if (graph.outputs.some((output) => output.name === name)) return model;
+  return { ...model, graph: { ...graph, outputs: [...graph.outputs, { name, type: 'float32' }] } };
 }
 
 /** The features of each sample, `[N, size]` in row order: the mean over positions or tokens, if there are several. */
@@ -66,6 +70,8 @@ export interface FeatureRequest {
   readonly model: Model;
   readonly files: ModelFiles;
   readonly settings?: PredictionSettings;
+  /** Where the features are; found unless given. */
+  readonly layout?: FeatureLayout;
 }
 
 interface ExtractorParts {
@@ -85,7 +91,7 @@ export class FeatureExtractor {
 
   /** @throws ThawError `bad-model` if the model has no head, or takes neither images nor texts */
   static async open(
-    { model: given, files, settings = {} }: FeatureRequest,
+    { model: given, files, settings = {}, layout: known }: FeatureRequest,
     { runtime, ...hooks }: SessionHooks & { readonly runtime: Runtime },
   ): Promise<FeatureExtractor> {
     const { batch: batchSize, output, ...reading } = readPredictionSettings(settings);
@@ -93,7 +99,9 @@ export class FeatureExtractor {
     checkWeights(single);
     noticeQuantized(single, hooks);
     const format = inputFormatOf(single, files, reading, hooks);
-    const { model, layout } = withFeatures(headed(single, files));
+    const { model, layout } = known
+      ? { model: withValue(single, known.name), layout: known }
+      : withFeatures(headed(single, files));
     const [{ name: input }] = dataInputsOf(model.graph);
     const bare = withOutput(model, layout.name);
     return new FeatureExtractor({ format, batchSize, input, layout }, await loadSession(runtime, loadable(bare)));

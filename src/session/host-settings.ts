@@ -5,6 +5,7 @@ import { ThawError } from '../errors.ts';
  * and their rounds of a federation have neither.
  */
 const ONLY_IN_RUNS: Readonly<Record<string, unknown>> = {
+  unknown: undefined,
   strict: false,
   verify: 'quick',
   artifacts: false,

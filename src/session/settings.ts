@@ -102,6 +102,8 @@ const schema = trainingSchema.extend({
   labels: names.optional(),
   /** Part of each class that is held out where the data set has no `val`. */
   valFraction: z.number().gt(0).lt(1).default(0.2),
+  /** A folder with examples of none of the classes, which measure how many are recognised. */
+  unknown: z.string().min(1).optional(),
   /** Stops at files that are not images instead of skipping them. */
   strict: z.boolean().default(false),
   /** Weights of the classes in the cross-entropy: by name, or `balanced`, the rarer the heavier. Resolved to `loss.classWeights`. */

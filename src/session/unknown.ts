@@ -16,7 +16,7 @@ import {
   type UnknownFit,
   type UnknownNote,
 } from '../tasks/index.ts';
-import { type FeatureLayout, featureRows, withFeatures } from './features.ts';
+import { type FeatureLayout, featureRows, withFeatures, withValue } from './features.ts';
 import type { FinishedModel, Trained } from './finish.ts';
 import type { ModelFiles } from './input-format.ts';
 import { withOutput } from './output.ts';
@@ -53,9 +53,8 @@ export async function fitUnknownSamples<O extends TaskOutcome, A extends Evaluat
   const reading = { session, layout, batchSize: config.batch, preprocessing };
   try {
     const data = { train: await featuresOf(known, reading), val: await featuresOf(val, reading) };
-    const examples = unknown?.length ? (await featuresOf(unknown, reading)).features : undefined;
-    const options = { seed: config.seed, features: layout };
-    return task.unknown.fit({ ...data, unknown: examples?.length ? examples : undefined }, options);
+    const examples = unknown && (await featuresOf(unknown, reading)).features;
+    return task.unknown.fit({ ...data, unknown: examples }, { seed: config.seed, features: layout });
   } finally {
     await session.release();
   }
@@ -132,16 +131,14 @@ export class Recogniser {
   /** The model with this value as another output. @throws ThawError `bad-model` if it has no such value */
   watched(model: Model): Model {
     const { name, size } = this.note.features;
-    const { graph } = model;
-    if (graph.outputs.some((output) => output.name === name)) return model;
-    if (!graph.nodes.some(({ outputs }) => outputs.includes(name))) {
+    if (!model.graph.nodes.some(({ outputs }) => outputs.includes(name))) {
       throw new ThawError(
         'bad-model',
         `the model has no value "${name}" of ${size} features, which the config.json next to it names`,
         'Use the config.json that belongs to the model, or fit it again: thaw calibrate MODEL IMAGES',
       );
     }
-    return { ...model, graph: { ...graph, outputs: [...graph.outputs, { name, type: 'float32' }] } };
+    return withValue(model, name);
   }
 
   /** Outcomes with their answers. A sample in several views has the mean distance over them. @param values the features of a batch */

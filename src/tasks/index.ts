@@ -17,6 +17,7 @@ export {
   measureUnknown,
   openUnknown,
   readNote,
+  refitThreshold,
   type UnknownAnswer,
   type UnknownFit,
   type UnknownNote,

@@ -14,6 +14,7 @@ import {
   TASKS,
   type TaskOutcome,
   type TemperatureFit,
+  type UnknownReport,
 } from '../tasks/index.ts';
 import { type EpochRow, type StageConfig, secondsOf, stageResults } from '../training/index.ts';
 import { VERSION } from '../version.ts';
@@ -27,6 +28,8 @@ export interface RunRequest {
   readonly measured: Measured<TaskOutcome, Evaluated> | Unmeasured<TaskOutcome, Evaluated>;
   /** Of the validation set, before training. */
   readonly before: Evaluated | null;
+  /** How well the model recognises samples of none of its classes. */
+  readonly unknown: UnknownReport | null;
   readonly rows: readonly EpochRow[];
   readonly plan: readonly StageConfig[];
   readonly bestEpoch: number | null;
@@ -43,7 +46,7 @@ export interface CardRequest extends RunRequest {
 
 /** The model card of a finished training: that of a run directory, without facts that only a run has. */
 export function cardOf(asked: CardRequest): string {
-  const { request, parts, measured, before, rows } = asked;
+  const { request, parts, measured, before, unknown, rows } = asked;
   const { task, dataset, settings, format } = parts;
   const noun = nounOf(format);
   const run = runOf(asked);
@@ -54,7 +57,7 @@ export function cardOf(asked: CardRequest): string {
     const counts = countsOf(dataset);
     const calibration: TemperatureFit | null = measured.calibration;
     return modelCard(
-      { ...run, ...evaluationsOf(before, measured), calibration, data: { path, noun, classes, counts } },
+      { ...run, ...evaluationsOf(before, measured), calibration, unknown, data: { path, noun, classes, counts } },
       shipped,
     );
   }

@@ -61,6 +61,7 @@ export async function reportOf(asked: ReportRequest): Promise<string> {
       ...evaluationsOf(before, measured),
       data: { path: name, noun, classes, counts: countsOf(dataset), problems },
       calibration: measured.calibration,
+      unknown: asked.unknown,
       // A classification's outcomes are what its curves take.
       curves: curvesOf(measured.predictions as readonly ClassOutcome[], classes),
       ...(await withMaps(mistakesOf(asked), mapsSource(asked))),

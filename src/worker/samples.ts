@@ -7,6 +7,7 @@ import {
   type Sample,
   splitByLabels,
   stratifiedSplit,
+  UNKNOWN,
 } from '../data/index.ts';
 import { isText } from '../data/text/index.ts';
 import { ThawError } from '../errors.ts';
@@ -44,18 +45,22 @@ export function datasetOf(
   });
   // Chosen among those in the samples, unless they are a model's.
   const columns = reading.kind === 'class' || known ? undefined : reading.columns;
-  const classes = known ?? columns ?? named ?? [...new Set(labels.flatMap(namesIn))].sort(byCodeUnits);
+  const isUnknown = (i: number) => reading.kind === 'class' && !reading.unseen && namesIn(labels[i])[0] === UNKNOWN;
+  const names = labels.flatMap((own, i) => (isUnknown(i) ? [] : namesIn(own)));
+  const classes = known ?? columns ?? named ?? [...new Set(names)].sort(byCodeUnits);
   if (!known) checkNames(classes, reading);
   const read = rowReader(classes, reading, columns !== undefined);
   const splits: Record<Split, Sample[]> = { train: [], val: [], test: [] };
+  const unknown: Sample[] = [];
   for (const [i, sample] of samples.entries()) {
     const text = isText(format) ? { text: sample.text } : {};
-    splits[splitOf(sample, i)].push({ file: String(i), ...text, ...read(labels[i], i) });
+    if (isUnknown(i)) unknown.push({ file: String(i), ...text, label: -1 });
+    else splits[splitOf(sample, i)].push({ file: String(i), ...text, ...read(labels[i], i) });
   }
   const holdsOut = splits.val.length === 0;
   if (!known && reading.kind === 'class') checkClasses(classes, splits, { holdsOut, unseen: reading.unseen });
   const split = reading.kind === 'labels' ? splitByLabels : stratifiedSplit;
-  return { classes, ...splits, ...(holdsOut && split(splits.train, valFraction, seed)), problems: [] };
+  return { classes, ...splits, ...(holdsOut && split(splits.train, valFraction, seed)), problems: [], unknown };
 }
 
 const wrong = (i: number, message: string, hint: string) => new ThawError('bad-data', `samples[${i}] ${message}`, hint);

@@ -175,7 +175,13 @@ export class OpenTraining {
       request,
       parts,
       measured,
-      ...{ before: this.before, rows: [...this.rows], plan, bestEpoch: best?.epoch ?? null },
+      ...{
+        before: this.before,
+        unknown: unknown?.report ?? null,
+        rows: [...this.rows],
+        plan,
+        bestEpoch: best?.epoch ?? null,
+      },
       sha256: await sha256(request.model),
       onnxruntime: await this.platform.runtimeVersion(parts.runtime.device),
     };

@@ -5,6 +5,7 @@ import type { JobEvent, TrainingResult } from '../../node/commands/index.ts';
 import { quoted } from '../../node/commands/paths.ts';
 import { continuedText } from '../../report/continued.ts';
 import { bytes, compact, count, decimal, duration, measured, percent, plural } from '../../report/format.ts';
+import { unknownWords } from '../../report/unknown.ts';
 import { metricOf, TASKS } from '../../tasks/index.ts';
 import { type BarState, progressLine } from './bar.ts';
 import { planText } from './plan.ts';
@@ -325,6 +326,7 @@ export class TrainingDisplay {
         0,
       );
     }
+    if (outcome.unknown) this.terminal.print(unknownWords(outcome.unknown, this.noun).join(' '), 0);
     this.terminal.print();
     this.fact('report', report ?? 'not written, see the note above');
     this.fact('model', `${model} (folder for transformers.js)`);

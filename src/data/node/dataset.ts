@@ -1,7 +1,7 @@
 import { relative, resolve } from 'node:path';
 import { ThawError } from '../../errors.ts';
 import { byCodeUnits, splitByLabels, stratifiedSplit } from '../split.ts';
-import type { DataProblem, Dataset, LabelReading, Sample } from '../types.ts';
+import { type DataProblem, type Dataset, type LabelReading, type Sample, UNKNOWN } from '../types.ts';
 import { checkImages, isProblem, type Verification } from './check.ts';
 import { type Entry, type Listing, listDataset } from './listing.ts';
 import { labelled, targetNames } from './targets.ts';
@@ -36,8 +36,9 @@ export async function openDataset(path: string, options: OpenDatasetOptions = {}
     throw new ThawError('bad-config', `the validation fraction is ${valFraction}`, 'Use a number from 0 to 1');
   }
   const root = resolve(path);
-  const listing = await listDataset(root, reading);
-  const { images, problems } = await usableImages(root, listing, { ...options, strict });
+  const whole = await listDataset(root, reading);
+  const { images: usable, problems } = await usableImages(root, whole, { ...options, strict });
+  const { listing, images, unknown } = withoutUnknown(path, whole, usable, reading);
   const classes = options.classes ?? targetNames(listing, reading);
   if (listing.entries.length > 0 && images.length === 0) {
     const first = problems[0];
@@ -62,8 +63,28 @@ export async function openDataset(path: string, options: OpenDatasetOptions = {}
     const split = reading.kind === 'labels' ? splitByLabels : stratifiedSplit;
     Object.assign(splits, split(splits.train, valFraction, seed));
   }
-  return { classes, ...splits, problems };
+  return { classes, ...splits, problems, unknown };
 }
+
+/** Separates the examples of none of the classes. They have no split: nothing is trained on them. */
+function withoutUnknown(path: string, listing: Listing, images: readonly Entry[], reading: LabelReading) {
+  const isKnown = ({ label }: Entry) => reading.kind !== 'class' || label !== UNKNOWN;
+  const unknown = images.filter((entry) => !isKnown(entry)).map(({ file }): Sample => ({ file, label: -1 }));
+  const emptyFolders = listing.emptyFolders.filter(([label]) => label !== UNKNOWN);
+  if (unknown.length && reading.kind === 'class' && reading.unseen) throw unknownForEmbedding(path);
+  return {
+    listing: { ...listing, entries: listing.entries.filter(isKnown), emptyFolders },
+    images: images.filter(isKnown),
+    unknown,
+  };
+}
+
+const unknownForEmbedding = (path: string) =>
+  new ThawError(
+    'bad-data',
+    `${path}: ${UNKNOWN} has examples of none of the classes, and an embedding has no unknown samples`,
+    'Remove them, or give the folder the name of a class',
+  );
 
 async function usableImages(
   root: string,

@@ -4,7 +4,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ThawError } from '../../errors.ts';
 import { byCodeUnits } from '../split.ts';
-import type { LabelReading } from '../types.ts';
+import { type LabelReading, UNKNOWN } from '../types.ts';
 import { type SplitName, splitNames } from './split-names.ts';
 import { listTable } from './table.ts';
 
@@ -90,7 +90,8 @@ async function listClassFolders(path: string, folders: readonly string[], files:
     const split = splitOf(folder);
     const inside = await listFolder(join(path, folder));
     if (!split) {
-      strays.push(...(await listFiles(join(path, folder))));
+      if (folder === UNKNOWN) await addClass(join(path, folder));
+      else strays.push(...(await listFiles(join(path, folder))));
       continue;
     }
     strays.push(...inside.files.map((name) => join(path, folder, name)));

@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { relative, sep } from 'node:path';
 import { ThawError } from '../../errors.ts';
 import { byCodeUnits, stratifiedSplit } from '../split.ts';
-import type { DataProblem, Dataset, Sample } from '../types.ts';
+import { type DataProblem, type Dataset, type Sample, UNKNOWN } from '../types.ts';
 import type { OpenDatasetOptions } from './dataset.ts';
 import { type Listing, listDataset, listFiles } from './listing.ts';
 import { cell, type NumberedRow, readRows } from './rows.ts';
@@ -33,7 +33,8 @@ interface Texts {
  */
 export async function openTexts(path: string, options: OpenDatasetOptions = {}): Promise<Dataset> {
   const { seed = 0, valFraction = 0.2, strict = false, signal } = options;
-  const { entries, problems } = await listTexts(path, signal);
+  const { entries: all, problems } = await listTexts(path, signal);
+  const entries = all.filter(({ label }) => label !== UNKNOWN);
   const fail = (message: string, hint = HINT): never => {
     throw new ThawError('bad-data', `${path}: ${message}`, hint);
   };
@@ -68,7 +69,8 @@ export async function openTexts(path: string, options: OpenDatasetOptions = {}):
       fail(`class "${single}" has only one text, so none can be held out for validation`, 'Add texts, or a val split');
     Object.assign(splits, stratifiedSplit(splits.train, valFraction, seed));
   }
-  return { classes, ...splits, problems };
+  const ofNone = all.filter(({ label }) => label === UNKNOWN).map(({ file, text }) => ({ file, text, label: -1 }));
+  return { classes, ...splits, problems, unknown: ofNone };
 }
 
 async function listTexts(path: string, signal?: AbortSignal): Promise<Texts> {

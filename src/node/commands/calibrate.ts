@@ -1,16 +1,35 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Sample } from '../../data/index.ts';
 import { ThawError } from '../../errors.ts';
-import { withNotes } from '../../export/index.ts';
-import type { TemperatureFit } from '../../tasks/index.ts';
+import { unknownOf, withNotes } from '../../export/index.ts';
+import {
+  type LabelledFeatures,
+  refitThreshold,
+  type Task,
+  type TemperatureFit,
+  type UnknownFit,
+  type UnknownReport,
+} from '../../tasks/index.ts';
 import { writeAtomically } from '../disk/index.ts';
 import { readJson } from '../models/folder.ts';
 import { type EvaluateRequest, labelledPredictions } from './evaluate.ts';
 import type { JobHooks } from './events.ts';
+import { openUnlabelled, plainSource } from './inputs.ts';
+import { openExtractor } from './open-extractor.ts';
 import { shownPath } from './paths.ts';
 
+export interface CalibrateRequest extends EvaluateRequest {
+  /** A folder with examples of none of the classes. Default: the folder `_unknown` of the data, if it has one. */
+  readonly unknown?: string;
+  /** Share of samples of the classes that may be called unknown. */
+  readonly unknownRate?: number;
+}
+
 export interface CalibrateOutcome extends TemperatureFit {
-  /** The `config.json` with the temperature. Null if no temperature was fitted, or if the model has no such file on this machine. */
+  /** How well the model recognises samples of none of its classes; null if there are too few samples. */
+  readonly unknown: UnknownReport | null;
+  /** The `config.json` with the results. Null if nothing was fitted, or if the model has no such file on this machine. */
   readonly file: string | null;
 }
 
@@ -18,14 +37,16 @@ export interface CalibrateOutcome extends TemperatureFit {
 const SEED = 0;
 
 /**
- * Fits a temperature on labelled images that the model was not trained on. Saves it in the model's `config.json`, where `calibrated` finds
- * it. The model itself stays unchanged.
+ * Fits a temperature on labelled images that the model was not trained on, and from which distance on an image is unknown. Saves both in the
+ * model's `config.json`, where `calibrated` and `unknown` find them. The model itself stays unchanged.
  *
  * @throws ThawError if the model does not name its classes, or the data has other classes
  */
-export async function calibrate(request: EvaluateRequest, hooks: JobHooks = {}): Promise<CalibrateOutcome> {
+export async function calibrate(request: CalibrateRequest, hooks: JobHooks = {}): Promise<CalibrateOutcome> {
   const settings = { ...request.settings, calibrated: false };
-  const { task, predictions, folder } = await labelledPredictions({ ...request, settings }, hooks);
+  checkRate(request.unknownRate);
+  const found = await labelledPredictions({ ...request, settings }, hooks);
+  const { task, predictions, folder } = found;
   if (!task.temperature) {
     throw new ThawError(
       'bad-model',
@@ -36,8 +57,57 @@ export async function calibrate(request: EvaluateRequest, hooks: JobHooks = {}):
   const fit = task.temperature.fit(predictions, { seed: SEED });
   const own = request.model !== 'default' && existsSync(request.model);
   const config = own ? await readJson(folder, 'config.json') : undefined;
-  if (fit.temperature === null || config === undefined) return { ...fit, file: null };
+  const unknown = await fitExamples(request, { ...found, config }, hooks);
+  const results = { ...fit, unknown: unknown?.report ?? null };
+  if ((fit.temperature === null && !unknown) || config === undefined) return { ...results, file: null };
   const file = join(folder, 'config.json');
-  await writeAtomically(file, `${JSON.stringify(withNotes(config, { temperature: fit.temperature }), null, 2)}\n`);
-  return { ...fit, file: shownPath(file) };
+  const notes = { temperature: fit.temperature ?? undefined, unknown: unknown?.note };
+  await writeAtomically(file, `${JSON.stringify(withNotes(config, notes), null, 2)}\n`);
+  return { ...results, file: shownPath(file) };
+}
+
+function checkRate(rate: number | undefined): void {
+  if (rate === undefined || (rate > 0 && rate < 1)) return;
+  throw new ThawError('bad-config', `the unknown rate is ${rate}`, 'Use a number between 0 and 1: 0.05 is 5 of 100');
+}
+
+interface Labelled {
+  readonly task: Task;
+  readonly samples: readonly Sample[];
+  readonly examples: readonly Sample[];
+  readonly config: unknown;
+}
+
+/** A new threshold for what the model keeps; if it keeps nothing yet, all of it. */
+async function fitExamples(
+  { model, settings, unknown, unknownRate: rate }: CalibrateRequest,
+  { task, samples, examples, config }: Labelled,
+  hooks: JobHooks,
+): Promise<UnknownFit | null> {
+  if (!task.unknown) return null;
+  const kept = unknownOf(config);
+  const { extractor } = await openExtractor({ model, settings, layout: kept?.features }, hooks);
+  try {
+    const { format, layout } = extractor.parts;
+    const featuresOf = async (of: readonly Sample[]): Promise<LabelledFeatures> => {
+      const features: number[][] = [];
+      const labels: number[] = [];
+      for await (const batch of extractor.batches(plainSource(of, format, hooks))) {
+        hooks.signal?.throwIfAborted();
+        for (const [i, label] of batch.labels.entries()) {
+          features.push([...batch.features.subarray(i * layout.size, (i + 1) * layout.size)]);
+          labels.push(Number(label));
+        }
+      }
+      return { features: Float32Array.from(features.flat()), labels };
+    };
+    const given = unknown === undefined ? examples : (await openUnlabelled([unknown], format, hooks)).samples;
+    const val = await featuresOf(samples);
+    const data = { val, unknown: given.length ? (await featuresOf(given)).features : undefined };
+    if (kept) return refitThreshold(kept, data, rate);
+    const train = { features: new Float32Array(0), labels: [] };
+    return task.unknown.fit({ train, ...data }, { seed: SEED, features: layout, rate });
+  } finally {
+    await extractor.release();
+  }
 }

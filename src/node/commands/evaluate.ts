@@ -1,14 +1,21 @@
+import { type Sample, UNKNOWN } from '../../data/index.ts';
 import { ThawError } from '../../errors.ts';
+import { unknownOf } from '../../export/index.ts';
 import { describeData, keptReading, onClasses } from '../../session/index.ts';
 import {
+  type ClassOutcome,
   type Evaluated,
+  measureUnknown,
   type ReportBlock,
   TASKS,
   type Task,
   type TaskName,
   type TaskOutcome,
+  type UnknownAnswer,
+  type UnknownReport,
 } from '../../tasks/index.ts';
 import type { JobHooks } from './events.ts';
+import { fetchModel } from './fetch-model.ts';
 import { openLabelled, plainSource } from './inputs.ts';
 import { chooseSamples, type MeasuredSamples, SPLITS } from './measured.ts';
 import { type OpenPredictorRequest, openPredictor } from './open-predictor.ts';
@@ -36,9 +43,42 @@ export async function evaluate(
   readonly reportBlocks: readonly ReportBlock[];
   readonly measured: MeasuredSamples;
 }> {
-  const { task, predictions, measured } = await labelledPredictions(request, hooks);
-  const assessment = task.assess(predictions, task.loss(predictions), SEED);
+  const { task, predictions, measured, samples, examples } = await labelledPredictions(request, hooks);
+  const unknown = examples.length
+    ? await measureExamples(request, { known: samples, unknown: examples }, hooks)
+    : undefined;
+  const assessment = { ...task.assess(predictions, task.loss(predictions), SEED), ...(unknown && { unknown }) };
   return { assessment, reportBlocks: task.reportBlocks(assessment, predictions), measured };
+}
+
+/** How well the model recognises the examples of none of its classes; undefined, with a notice, if it keeps nothing to do so. */
+async function measureExamples(
+  request: EvaluateRequest,
+  { known, unknown }: { readonly known: readonly Sample[]; readonly unknown: readonly Sample[] },
+  hooks: JobHooks,
+): Promise<UnknownReport | undefined> {
+  const { config } = await fetchModel(request.model, hooks);
+  const note = unknownOf(config);
+  if (!note) {
+    const message = `${request.model} keeps nothing to recognise unknown samples with, so ${UNKNOWN} is not measured (thaw calibrate fits it)`;
+    hooks.onEvent?.({ type: 'notice', message });
+    return undefined;
+  }
+  const { predictor } = await openPredictor({ ...request, settings: { ...request.settings, unknown: true } }, {});
+  const answersOf = async (samples: readonly Sample[]) => {
+    const answers: UnknownAnswer[] = [];
+    for await (const batch of predictor.outcomes(plainSource(samples, predictor.parts.format))) {
+      hooks.signal?.throwIfAborted();
+      answers.push(...batch.flatMap((outcome) => (outcome as ClassOutcome).unknown ?? []));
+    }
+    return answers;
+  };
+  try {
+    const rate = request.settings?.unknownRate ?? note.rate;
+    return measureUnknown(await answersOf(known), await answersOf(unknown), rate);
+  } finally {
+    await predictor.release();
+  }
 }
 
 /** The model's predictions for labelled samples, and the folder of its JSON files. */
@@ -50,6 +90,9 @@ export async function labelledPredictions(
   readonly predictions: readonly TaskOutcome[];
   readonly folder: string;
   readonly measured: MeasuredSamples;
+  /** The samples, and examples of none of the classes. */
+  readonly samples: readonly Sample[];
+  readonly examples: readonly Sample[];
 }> {
   checkSplit(request.split);
   const { predictor, folder } = await openPredictor(request, hooks);
@@ -74,7 +117,7 @@ export async function labelledPredictions(
       predictions.push(...batch);
       hooks.onEvent?.({ type: 'evaluated', done: predictions.length, of: samples.length });
     }
-    return { task, predictions, folder, measured };
+    return { task, predictions, folder, measured, samples, examples: given.unknown ?? [] };
   } finally {
     await predictor.release();
   }

@@ -1,5 +1,5 @@
 export { type ArtifactsRequest, writeArtifacts } from './artifacts.ts';
-export { type CalibrateOutcome, calibrate } from './calibrate.ts';
+export { type CalibrateOutcome, type CalibrateRequest, calibrate } from './calibrate.ts';
 export { type CleanOutcome, type CleanRequest, clean } from './clean/index.ts';
 export { type EvaluateRequest, evaluate } from './evaluate.ts';
 export type { JobEvent, JobHooks } from './events.ts';

@@ -6,7 +6,7 @@ import type { Model } from '../../onnx/index.ts';
 import { plural } from '../../report/format.ts';
 import { curvesOf, type DatasetSummary, type ReportData, type RunReport, withMaps } from '../../report/index.ts';
 import { type Measured, nounOf, sizesOf } from '../../session/index.ts';
-import type { ClassMistake, Evaluation } from '../../tasks/index.ts';
+import type { ClassMistake, Evaluation, UnknownReport } from '../../tasks/index.ts';
 import { type Checkpoint, type StageInfo, stageResults, stagesOf, trainingPlan } from '../../training/index.ts';
 import { environmentOf } from './environment.ts';
 import { sampleImages, smallOverlay, worstMistakes } from './gallery.ts';
@@ -15,6 +15,7 @@ import type { FinishedTraining } from './training-job.ts';
 
 /** Results of a training for its report. */
 export interface Results extends Measured {
+  readonly unknown: UnknownReport | null;
   /** The shipped checkpoint, and the last one. */
   readonly best: Checkpoint;
   readonly last: Checkpoint;
@@ -72,7 +73,7 @@ export async function runReport(
 
 /** All data of a classifier's model card and report, except images. */
 export async function reportData(job: FinishedTraining, results: Results): Promise<ReportData> {
-  const { val, test, predictions, calibration, seconds, path } = results;
+  const { val, test, predictions, calibration, unknown, seconds, path } = results;
   const { record, about, dataset, settings } = job;
   const noun = nounOf(about.preprocessing);
   const again = `thaw train ${quoted(about.model)} ${quoted(about.data)} --config ${quoted(join(path, 'config.yaml'))}`;
@@ -93,6 +94,7 @@ export async function reportData(job: FinishedTraining, results: Results): Promi
     after: val,
     test,
     calibration,
+    unknown,
     curves: curvesOf(predictions, dataset.classes),
     mistakes: [],
     comparison: about.comparison && [

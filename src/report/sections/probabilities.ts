@@ -3,6 +3,7 @@ import { curveLegend, curvePlot, reliabilityPlot } from '../charts/plane.ts';
 import { decimal, percent, plural, score } from '../format.ts';
 import { type Html, html } from '../markup.ts';
 import type { ReportData } from '../types.ts';
+import { UNKNOWN_TERMS, unknownWords } from '../unknown.ts';
 import { section } from './section.ts';
 
 export const ROC_PLOT = {
@@ -65,5 +66,16 @@ export function calibration({ calibration: fit }: ReportData): Html {
       ({ name, scores, tone }) => html`<div><h3>${name}</h3>${reliabilityPlot(scores.calibration.bins, name, tone)}
 <dl class="facts narrow"><div><dt>Calibration error</dt><dd>${percent(scores.calibration.error)}</dd></div><div><dt>Log loss</dt><dd>${decimal(scores.logLoss)}</dd></div><div><dt>Brier score</dt><dd>${decimal(scores.brier)}</dd></div></dl></div>`,
     )}</div>`,
+  );
+}
+
+/** How well the model recognises samples of none of its classes. */
+export function unknown({ unknown: report, data }: ReportData): Html {
+  if (!report) return html``;
+  return section(
+    'unknown',
+    'Unknown',
+    UNKNOWN_TERMS,
+    html`<p>${unknownWords(report, data.noun).join(' ')} <code>thaw predict --unknown</code> uses this.</p>`,
   );
 }

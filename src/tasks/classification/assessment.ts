@@ -20,6 +20,7 @@ import {
 } from '../metrics/index.ts';
 import { evaluationOf } from './metrics.ts';
 import type { ClassOutcome, ClassScores, Evaluation } from './types.ts';
+import type { UnknownReport } from './unknown/index.ts';
 
 /** One-vs-rest scores of a class. Null if the class, or all others, have no samples. */
 export interface AssessedClass extends ClassScores {
@@ -43,6 +44,8 @@ export interface Assessment extends Evaluation {
   /** Means over the classes with a defined value. */
   readonly rocAuc: number | null;
   readonly averagePrecision: number | null;
+  /** Measured on examples of none of the classes, if the data has some. */
+  readonly unknown?: UnknownReport;
   readonly logLoss: number;
   readonly brier: number;
   readonly calibration: Calibration;

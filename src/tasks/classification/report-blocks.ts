@@ -1,5 +1,6 @@
 import { type Figures, type Form, type ReportBlock, type Table, weakestFirst } from '../report-blocks.ts';
 import type { Assessment } from './assessment.ts';
+import type { UnknownReport } from './unknown/index.ts';
 
 /** Maximum number of classes for a confusion table. */
 const FEW = 10;
@@ -41,9 +42,24 @@ export const reportBlocks = (assessment: Assessment): ReportBlock[] => [
       item('calibration error', assessment.calibration.error, 'share'),
     ],
   },
+  ...(assessment.unknown ? [unknownFigures(assessment.unknown)] : []),
   byClass(assessment),
   assessment.perClass.length <= FEW ? confusion(assessment) : confused(assessment),
 ];
+
+const unknownFigures = ({ known, unknown }: UnknownReport): Figures => ({
+  kind: 'figures',
+  items: [
+    item('known called unknown', known.called, 'share', known.interval),
+    ...(unknown
+      ? [
+          item('unknown recognised', unknown.recognised, 'share', unknown.interval),
+          item('AUROC', unknown.auroc, 'score'),
+          item('FPR at 95%', unknown.fpr95, 'share'),
+        ]
+      : []),
+  ],
+});
 
 const byClass = ({ perClass }: Assessment): Table => ({
   kind: 'table',

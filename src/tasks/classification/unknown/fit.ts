@@ -19,25 +19,36 @@ function dimensionsOf(size: number, classes: number): number {
   return Math.max(1, Math.min(MOST_DIMENSIONS, most, size));
 }
 
-/**
- * Fits a detector: the mean of each class, and the covariance Σ within the classes of mapped features.
- *
- * It is computed in a subspace. Outside of it, Σ is the same in all directions.
- *
- * @param classes number of classes @param seed seed of the search for the subspace
- * @returns null if a class has no samples, or if there are no more samples than classes
- */
-export function fitDetector(
+/** Samples in a subspace of the mapped features. */
+export interface PlacedSamples {
+  /** Number of features. */
+  readonly size: number;
+  readonly basis: Basis | undefined;
+  readonly places: readonly Place[];
+  readonly labels: readonly number[];
+}
+
+/** @param classes number of classes @param seed seed of the search for the subspace */
+export function placeSamples(
   { features, labels }: LabelledFeatures,
   { classes, seed }: { readonly classes: number; readonly seed: number },
-): DetectorParts | null {
-  const counts = new Array<number>(classes).fill(0);
-  for (const label of labels) counts[label]++;
-  if (counts.includes(0) || labels.length <= classes) return null;
+): PlacedSamples {
   const size = features.length / labels.length;
   const samples = labels.map((_, i) => mapped(features.subarray(i * size, (i + 1) * size)));
   const basis = basisOf(samples, dimensionsOf(size, classes), seed);
-  const places = samples.map((x) => placeOf(x, basis));
+  return { size, basis, places: samples.map((x) => placeOf(x, basis)), labels };
+}
+
+/**
+ * Fits a detector: the mean of each class, and the covariance Σ within the classes. Outside of the subspace, Σ is the same in all directions.
+ *
+ * @param classes number of classes
+ * @returns null if a class has no samples, or if there are no more samples than classes
+ */
+export function fitDetector({ size, basis, places, labels }: PlacedSamples, classes: number): DetectorParts | null {
+  const counts = new Array<number>(classes).fill(0);
+  for (const label of labels) counts[label]++;
+  if (counts.includes(0) || labels.length <= classes) return null;
   const means = zeros(classes, basis?.scales.length ?? size);
   for (const [i, { inside }] of places.entries()) {
     const mean = row(means, labels[i]);

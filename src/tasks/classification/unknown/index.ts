@@ -1,8 +1,9 @@
 /** Samples of none of the classes: "unknown". */
 
-import { distances } from './detector.ts';
+import { Random } from '../../../random.ts';
+import { type DetectorParts, distances, distancesAt } from './detector.ts';
 import type { LabelledFeatures } from './fit.ts';
-import { fitDetector } from './fit.ts';
+import { fitDetector, type PlacedSamples, placeSamples } from './fit.ts';
 import { decodeDetector, encodeDetector, type UnknownNote } from './note.ts';
 import { ascending, reportOf, type UnknownReport } from './report.ts';
 import { LEAST_KNOWN, spreadOf, thresholdOf, USUAL_RATE } from './threshold.ts';
@@ -37,16 +38,22 @@ export interface UnknownOptions {
 /** Most distances of a note. */
 const MOST_KNOWN = 1000;
 
+/** Parts of the validation samples for their distances. */
+const FOLDS = 5;
+
 /**
- * Fits the detector on training samples, and its threshold on validation samples: those of the training look too familiar.
+ * Fits the detector on training and validation samples. The threshold comes from validation samples alone, because those of the training look
+ * too familiar. Their distances are those of detectors that were fitted without them, in five parts.
  *
  * @returns null if there are too few samples for it
  */
 export function fitUnknown({ train, val, unknown }: UnknownData, options: UnknownOptions): UnknownFit | null {
   const { features, rate = USUAL_RATE } = options;
   if (val.labels.length < LEAST_KNOWN) return null;
-  const fitted = fitDetector(train, options);
-  if (!fitted) return null;
+  const all = placeSamples(joined(train, val), options);
+  const fitted = fitDetector(all, options.classes);
+  const rows = fitted && heldOutDistances(all, train.labels.length, options);
+  if (!rows) return null;
   const note: UnknownNote = {
     method: 'mahalanobis',
     features,
@@ -54,20 +61,42 @@ export function fitUnknown({ train, val, unknown }: UnknownData, options: Unknow
     rate,
     known: [0, 0, 0],
   };
-  // With the numbers as they are stored.
+  // The numbers as they are stored.
   const detector = decodeDetector(note);
-  const rows = rowsOf(val.features, features.size).map((row) => distances(row, detector));
-  const known = rows.map(least);
-  const measured = unknown
-    ? {
-        unknown: rowsOf(unknown, features.size).map((row) => least(distances(row, detector))),
-        from: 'examples' as const,
-      }
-    : { unknown: rows.map((row, i) => least(row.filter((_, c) => c !== val.labels[i]))), from: 'left-out' as const };
-  return {
-    note: { ...note, known: evenly(ascending(known)).map(rounded) },
-    report: reportOf({ known, ...measured }, rate),
-  };
+  return withThreshold(note, rows, { detector, labels: val.labels, unknown });
+}
+
+const joined = (a: LabelledFeatures, b: LabelledFeatures): LabelledFeatures => {
+  const features = new Float32Array(a.features.length + b.features.length);
+  features.set(a.features);
+  features.set(b.features, a.features.length);
+  return { features, labels: [...a.labels, ...b.labels] };
+};
+
+/**
+ * The distances to each class of the samples from `first` on, each by a detector without this sample.
+ *
+ * @returns null if a class has no other samples
+ */
+function heldOutDistances(
+  all: PlacedSamples,
+  first: number,
+  { classes, seed }: UnknownOptions,
+): readonly Float64Array[] | null {
+  const { places, labels } = all;
+  const count = labels.length - first;
+  const fold = new Int32Array(labels.length).fill(-1);
+  for (const [place, i] of new Random(seed, 'unknown').shuffle([...Array(count).keys()]).entries())
+    fold[first + i] = place % FOLDS;
+  const rows = new Array<Float64Array>(count);
+  for (let part = 0; part < Math.min(FOLDS, count); part++) {
+    const isOther = (_: unknown, i: number) => fold[i] !== part;
+    const detector = fitDetector({ ...all, places: places.filter(isOther), labels: labels.filter(isOther) }, classes);
+    if (!detector) return null;
+    for (let i = first; i < labels.length; i++)
+      if (fold[i] === part) rows[i - first] = distancesAt(places[i], detector);
+  }
+  return rows;
 }
 
 /** The distance of a sample, by its features. */
@@ -98,13 +127,46 @@ export function answerOf({ known, rate: usual }: UnknownNote, rate = usual): (di
   };
 }
 
-/** The report of a note's distances with other samples. */
-export function measureUnknown(
-  { known: kept, rate: usual }: UnknownNote,
-  measured: { readonly known: readonly number[]; readonly unknown: readonly number[] },
-  rate = usual,
-): UnknownReport {
-  return reportOf({ ...measured, from: 'examples' }, rate, thresholdOf(kept, rate));
+/** What the answers for known and for unknown samples say. @param rate that of the answers */
+export const measureUnknown = (
+  known: readonly UnknownAnswer[],
+  unknown: readonly UnknownAnswer[],
+  rate: number,
+): UnknownReport => {
+  const scores = (answers: readonly UnknownAnswer[]) => answers.map(({ unknownScore }) => unknownScore);
+  return reportOf({ known: scores(known), unknown: scores(unknown), from: 'examples' }, rate, 0.5);
+};
+
+/** The note with a threshold from other samples of the classes, and its report. @param unknown features of unknown samples */
+export function refitThreshold(
+  note: UnknownNote,
+  { val, unknown }: Omit<UnknownData, 'train'>,
+  rate = note.rate,
+): UnknownFit | null {
+  if (val.labels.length < LEAST_KNOWN) return null;
+  const detector = decodeDetector(note);
+  const { size } = note.features;
+  const rows = rowsOf(val.features, size).map((row) => distances(row, detector));
+  return withThreshold({ ...note, rate }, rows, { detector, labels: val.labels, unknown });
+}
+
+/** @param rows distances of known samples to each class */
+function withThreshold(
+  note: UnknownNote,
+  rows: readonly Float64Array[],
+  { detector, labels, unknown }: { detector: DetectorParts; labels: readonly number[]; unknown?: Float32Array },
+): UnknownFit {
+  const known = rows.map(least);
+  const measured = unknown?.length
+    ? {
+        unknown: rowsOf(unknown, note.features.size).map((row) => least(distances(row, detector))),
+        from: 'examples' as const,
+      }
+    : { unknown: rows.map((row, i) => least(row.filter((_, c) => c !== labels[i]))), from: 'left-out' as const };
+  return {
+    note: { ...note, known: evenly(ascending(known)).map(rounded) },
+    report: reportOf({ known, ...measured }, note.rate),
+  };
 }
 
 /** Six digits, and never less than the distance: a sample must not be beyond itself. */

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { ThawError } from '../../../errors.ts';
-import { halfOf, numberOfHalf } from '../../../onnx/half.ts';
+import { halfOf, numberOfHalf } from '../../../onnx/index.ts';
 import { firstIssue, plainWords } from '../../../schema-words.ts';
 import type { DetectorParts } from './detector.ts';
 import { type Matrix, zeros } from './matrices.ts';
