@@ -28,6 +28,22 @@ interface Row {
   readonly split: 'train' | 'val' | 'test';
 }
 
+/** What OUT/NAME.json says about OUT/NAME.f32: of each group, the features of all samples, then their logits. */
+export interface DumpHeader {
+  readonly task: string;
+  readonly model: string;
+  readonly plan: string;
+  readonly seed: number;
+  /** Of the training. */
+  readonly seconds: number;
+  /** Features of a sample. */
+  readonly features: number;
+  readonly labels: readonly string[];
+  /** The classes that the training did not have. */
+  readonly unknown: readonly string[];
+  readonly groups: readonly { readonly name: string; readonly labels: readonly number[] }[];
+}
+
 /** Settings of a plan by name. */
 const PLANS: Readonly<Record<string, object>> = { head: { trainable: 'head' }, default: {} };
 
@@ -106,7 +122,11 @@ for (const [group, members] of Object.entries(groups)) {
   buffers.push(new Uint8Array(features.buffer), new Uint8Array(logits.buffer));
 }
 await session.release();
-await writeFile(join(out, `${name}.json`), JSON.stringify({ task, model, plan, seed, seconds, features: layout.size, labels, unknown, groups: header }));
+const about: DumpHeader = {
+  ...{ task, model, plan, seed, seconds, features: layout.size, labels, unknown },
+  groups: header,
+};
+await writeFile(join(out, `${name}.json`), JSON.stringify(about));
 await writeFile(join(out, `${name}.f32`), Buffer.concat(buffers));
 await rm(run, { recursive: true });
 console.log(name, seconds.toFixed(1), header.map(({ name, labels }) => `${name} ${labels.length}`).join(', '));

@@ -142,8 +142,9 @@ export function transformersConfig(task: Pick<Task, 'config'>, sourceConfig?: un
 /** Adds notes to a `config.json`, and keeps its other notes. */
 export function withNotes(config: unknown, notes: ConfigNotes): Record<string, unknown> {
   const { thaw, ...rest } = (config ?? {}) as { thaw?: object };
-  const kept = Object.entries({ ...thaw, ...notes }).filter(([, note]) => note !== undefined);
-  return kept.length ? { ...rest, thaw: Object.fromEntries(kept) } : rest;
+  const given = Object.entries(notes).filter(([, note]) => note !== undefined);
+  const all = { ...thaw, ...Object.fromEntries(given) };
+  return Object.keys(all).length ? { ...rest, thaw: all } : rest;
 }
 
 /**

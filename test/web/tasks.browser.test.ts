@@ -64,10 +64,12 @@ const trainInPage = (page: Page, request: ReturnType<typeof inPage>) =>
     const trained = await training.predict(inputs);
     const loaded = await worker.loadModel({ model: files, task: rest.task, settings: { device: 'cpu' } });
     const finished = await loaded(inputs);
+    const settings = { device: 'cpu', unknown: rest.task === 'classification' };
+    const recognised = await (await worker.loadModel({ model: files, task: rest.task, settings }))(inputs);
     worker.terminate();
     const text = (name: string) => new TextDecoder().decode(new Map(files).get(name) as Uint8Array);
     return {
-      ...{ status, task, evaluation, test, epochs, trained, finished },
+      ...{ status, task, evaluation, test, epochs, trained, finished, recognised },
       classes: training.opened.classes as string[],
       card: text('README.md'),
       config: JSON.parse(text('config.json')),
@@ -123,6 +125,11 @@ test.each(Object.entries(LESSONS))('a page learns %s as Node does', async (name,
   const inputs = lesson.samples.filter(({ split }) => split === 'val').map(({ image, text }) => (image ?? text)!);
   const expected = await native(inputs);
   await native.dispose();
+  const recognising = await loadModel(out, { task, settings: { unknown: task === 'classification' } });
+  const recognised = await recognising(inputs);
+  await recognising.dispose();
+  if (task === 'classification') expect(recognised[0]).toMatchObject({ unknownScore: expect.any(Number) });
+  expectClose(own.recognised, recognised, 1e-3);
   expectClose(own.finished, expected);
   expectClose(own.trained, own.finished);
   expect(withoutNumbers(own.finished)).toEqual(withoutNumbers(expected));

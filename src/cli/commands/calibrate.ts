@@ -47,11 +47,7 @@ export const command = defineCommand({
         0,
       );
     }
-    terminal.print(
-      report
-        ? unknownWords(report, 'image').join(' ')
-        : `${plural(samples, 'image')}: too few to recognise unknown ones`,
-    );
+    if (report) terminal.print(unknownWords(report, 'image').join(' '), 0);
     const flags = [...(temperature === null ? [] : ['--calibrated']), ...(report ? ['--unknown'] : [])];
     if (!flags.length) return 0;
     terminal.print(

@@ -13,9 +13,10 @@ import {
 } from '../../tasks/index.ts';
 import { writeAtomically } from '../disk/index.ts';
 import { readJson } from '../models/folder.ts';
-import { type EvaluateRequest, labelledPredictions } from './evaluate.ts';
+import { type EvaluateRequest, isSeen, labelledPredictions } from './evaluate.ts';
 import type { JobHooks } from './events.ts';
 import { openUnlabelled, plainSource } from './inputs.ts';
+import type { MeasuredSamples } from './measured.ts';
 import { openExtractor } from './open-extractor.ts';
 import { shownPath } from './paths.ts';
 
@@ -27,7 +28,7 @@ export interface CalibrateRequest extends EvaluateRequest {
 }
 
 export interface CalibrateOutcome extends TemperatureFit {
-  /** How well the model recognises samples of none of its classes; null if there are too few samples. */
+  /** How well the model recognises samples of none of its classes; null if that stays as it is, or if there are too few samples. */
   readonly unknown: UnknownReport | null;
   /** The `config.json` with the results. Null if nothing was fitted, or if the model has no such file on this machine. */
   readonly file: string | null;
@@ -75,17 +76,22 @@ interface Labelled {
   readonly task: Task;
   readonly samples: readonly Sample[];
   readonly examples: readonly Sample[];
+  readonly measured: MeasuredSamples;
   readonly config: unknown;
 }
 
-/** A new threshold for what the model keeps; if it keeps nothing yet, all of it. */
+/**
+ * A new threshold for what the model keeps, if the request has a rate or examples; if it keeps nothing yet, all of it. The model's own
+ * samples do not change the threshold: they are part of the fit.
+ */
 async function fitExamples(
   { model, settings, unknown, unknownRate: rate }: CalibrateRequest,
-  { task, samples, examples, config }: Labelled,
+  { task, samples, examples, measured, config }: Labelled,
   hooks: JobHooks,
 ): Promise<UnknownFit | null> {
   if (!task.unknown) return null;
   const kept = unknownOf(config);
+  if (kept && rate === undefined && unknown === undefined && !examples.length) return null;
   const { extractor } = await openExtractor({ model, settings, layout: kept?.features }, hooks);
   try {
     const { format, layout } = extractor.parts;
@@ -102,11 +108,11 @@ async function fitExamples(
       return { features: Float32Array.from(features.flat()), labels };
     };
     const given = unknown === undefined ? examples : (await openUnlabelled([unknown], format, hooks)).samples;
-    const val = await featuresOf(samples);
-    const data = { val, unknown: given.length ? (await featuresOf(given)).features : undefined };
-    if (kept) return refitThreshold(kept, data, rate);
+    const val = kept && isSeen(measured) ? undefined : await featuresOf(samples);
+    const data = { unknown: given.length ? (await featuresOf(given)).features : undefined };
+    if (kept) return refitThreshold(kept, { ...data, val }, rate);
     const train = { features: new Float32Array(0), labels: [] };
-    return task.unknown.fit({ train, ...data }, { seed: SEED, features: layout, rate });
+    return task.unknown.fit({ ...data, train, val: val! }, { seed: SEED, features: layout, rate });
   } finally {
     await extractor.release();
   }

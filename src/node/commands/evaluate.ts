@@ -3,6 +3,7 @@ import { ThawError } from '../../errors.ts';
 import { unknownOf } from '../../export/index.ts';
 import { describeData, keptReading, onClasses } from '../../session/index.ts';
 import {
+  answerOf,
   type ClassOutcome,
   type Evaluated,
   measureUnknown,
@@ -45,16 +46,23 @@ export async function evaluate(
 }> {
   const { task, predictions, measured, samples, examples } = await labelledPredictions(request, hooks);
   const unknown = examples.length
-    ? await measureExamples(request, { known: samples, unknown: examples }, hooks)
+    ? await measureExamples(request, { known: isSeen(measured) ? undefined : samples, unknown: examples }, hooks)
     : undefined;
   const assessment = { ...task.assess(predictions, task.loss(predictions), SEED), ...(unknown && { unknown }) };
   return { assessment, reportBlocks: task.reportBlocks(assessment, predictions), measured };
 }
 
-/** How well the model recognises the examples of none of its classes; undefined, with a notice, if it keeps nothing to do so. */
+/** Whether the model was fitted on the samples: then it keeps their distances, each without the sample itself. */
+export const isSeen = ({ ofRun, split }: MeasuredSamples): boolean => ofRun && split !== 'test';
+
+/**
+ * How well the model recognises the examples of none of its classes; undefined, with a notice, if it keeps nothing to do so.
+ *
+ * @param known samples of the classes; those of the fit unless given
+ */
 async function measureExamples(
   request: EvaluateRequest,
-  { known, unknown }: { readonly known: readonly Sample[]; readonly unknown: readonly Sample[] },
+  { known, unknown }: { readonly known: readonly Sample[] | undefined; readonly unknown: readonly Sample[] },
   hooks: JobHooks,
 ): Promise<UnknownReport | undefined> {
   const { config } = await fetchModel(request.model, hooks);
@@ -75,7 +83,8 @@ async function measureExamples(
   };
   try {
     const rate = request.settings?.unknownRate ?? note.rate;
-    return measureUnknown(await answersOf(known), await answersOf(unknown), rate);
+    const answers = known ? await answersOf(known) : note.known.map(answerOf(note, rate));
+    return measureUnknown(answers, await answersOf(unknown), rate);
   } finally {
     await predictor.release();
   }

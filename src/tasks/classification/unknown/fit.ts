@@ -103,10 +103,11 @@ function shrunkCovariance(deviations: readonly Place[], features: number) {
   let fourth = 0;
   for (const { inside, outside: rest } of deviations) {
     for (let i = 0; i < k; i++)
-      for (let j = 0; j < k; j++) covariance.data[i * k + j] += (inside[i] * inside[j]) / samples;
+      for (let j = 0; j <= i; j++) covariance.data[i * k + j] += (inside[i] * inside[j]) / samples;
     outside += rest / samples;
     fourth += (dot(inside, inside) + rest) ** 2 / samples;
   }
+  for (let i = 0; i < k; i++) for (let j = 0; j < i; j++) covariance.data[j * k + i] = covariance.data[i * k + j];
   const trace = traceOf(covariance) + outside;
   const mean = trace / features;
   const others = features - k;

@@ -122,7 +122,7 @@ export function answerOf({ known, rate: usual }: UnknownNote, rate = usual): (di
   const threshold = thresholdOf(known, rate);
   const spread = spreadOf(known);
   return (distance) => {
-    const beyond = Math.log(distance / threshold) / spread;
+    const beyond = Math.max(Math.log(distance / threshold) / spread, -Number.MAX_VALUE);
     return { unknown: distance > threshold, unknownScore: (1 + beyond / (1 + Math.abs(beyond))) / 2 };
   };
 }
@@ -137,15 +137,26 @@ export const measureUnknown = (
   return reportOf({ known: scores(known), unknown: scores(unknown), from: 'examples' }, rate, 0.5);
 };
 
-/** The note with a threshold from other samples of the classes, and its report. @param unknown features of unknown samples */
+/**
+ * The note with another rate or with a threshold from other samples, and its report.
+ *
+ * @param val samples of the classes; without them, the distances stay
+ */
 export function refitThreshold(
   note: UnknownNote,
-  { val, unknown }: Omit<UnknownData, 'train'>,
+  { val, unknown }: Partial<Omit<UnknownData, 'train'>>,
   rate = note.rate,
 ): UnknownFit | null {
-  if (val.labels.length < LEAST_KNOWN) return null;
   const detector = decodeDetector(note);
   const { size } = note.features;
+  if (!val) {
+    const others = unknown ? rowsOf(unknown, size).map((row) => least(distances(row, detector))) : [];
+    return {
+      note: { ...note, rate },
+      report: reportOf({ known: note.known, unknown: others, from: 'examples' }, rate),
+    };
+  }
+  if (val.labels.length < LEAST_KNOWN) return null;
   const rows = rowsOf(val.features, size).map((row) => distances(row, detector));
   return withThreshold({ ...note, rate }, rows, { detector, labels: val.labels, unknown });
 }

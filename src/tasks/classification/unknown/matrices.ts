@@ -46,8 +46,8 @@ export function orthonormalRows(matrix: Matrix): Matrix {
   return { rows: kept.length, columns: matrix.columns, data };
 }
 
-/** Rounds of the subspace iteration. More hardly change the subspace: the spectrum of features falls fast. */
-const ROUNDS = 4;
+/** Rounds of the subspace iteration after the first product. More hardly change the subspace: the spectrum of features falls fast. */
+const ROUNDS = 2;
 
 /**
  * An orthonormal basis of the `size` directions in which the rows are largest: the first right singular vectors, without their order
