@@ -8,6 +8,7 @@ import { inSinglePrecision } from '../../src/compiler/import/index.ts';
 import type { Sample } from '../../src/data/index.ts';
 import { byCodeUnits } from '../../src/data/split.ts';
 import { feedsOf } from '../../src/export/index.ts';
+import { openRuntime } from '../../src/node/commands/environment.ts';
 import { fetchModel } from '../../src/node/commands/fetch-model.ts';
 import { train } from '../../src/node/commands/index.ts';
 import { plainSource } from '../../src/node/commands/inputs.ts';
@@ -16,7 +17,6 @@ import { dataInputsOf } from '../../src/onnx/index.ts';
 import { Random } from '../../src/random.ts';
 import { csvOf } from '../../src/report/csv.ts';
 import { loadable, loadSession, runUserModel } from '../../src/runtime/index.ts';
-import { openRuntime } from '../../src/node/commands/environment.ts';
 import { featureRows, withFeatures } from '../../src/session/features.ts';
 import { inputFormatOf } from '../../src/session/input-format.ts';
 
@@ -65,7 +65,9 @@ const classes = [...new Set(rows.map(({ label }) => label))].sort(byCodeUnits);
 /** A third of the classes, or one of four. Of two classes, none. */
 const count = classes.length < 3 ? 0 : Math.floor(classes.length / 3);
 const unknown =
-  classes.length <= 4 && count ? [classes[seed % classes.length]] : new Random(seed, 'unknown').shuffle([...classes]).slice(0, count);
+  classes.length <= 4 && count
+    ? [classes[seed % classes.length]]
+    : new Random(seed, 'unknown').shuffle([...classes]).slice(0, count);
 const known = rows.filter(({ label }) => !unknown.includes(label));
 const name = [task, model.split('/').at(-1), plan, seed].join('.');
 const run = join(out, 'runs', name);
@@ -75,7 +77,10 @@ await rm(run, { recursive: true, force: true });
 const sampleColumn = rows[0].text === undefined ? 'file_name' : 'text';
 const resolved = (row: Row) => row.text ?? join(folder, row.file_name!);
 const used = known.filter(({ split }) => split !== 'test');
-await writeFile(table, csvOf([[sampleColumn, 'label', 'split'], ...used.map((row) => [resolved(row), row.label, row.split])]));
+await writeFile(
+  table,
+  csvOf([[sampleColumn, 'label', 'split'], ...used.map((row) => [resolved(row), row.label, row.split])]),
+);
 
 const settings = { ...PLANS[plan], seed, artifacts: false } as object;
 const began = performance.now();

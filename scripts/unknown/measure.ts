@@ -41,7 +41,10 @@ function measure(
   { size, classes, seed }: { readonly size: number; readonly classes: number; readonly seed: number },
 ): Row {
   const features = { name: 'features', size, channelsFirst: false };
-  const fit = fitUnknown({ train: groups.get('train')!, val: groups.get('val')! }, { classes, seed, features, rate: RATE });
+  const fit = fitUnknown(
+    { train: groups.get('train')!, val: groups.get('val')! },
+    { classes, seed, features, rate: RATE },
+  );
   if (!fit) throw new Error('too few samples');
   const [distance, answer] = [openUnknown(fit.note), answerOf(fit.note)];
   const answersOf = ({ features: values, labels }: LabelledFeatures) =>
@@ -49,7 +52,10 @@ function measure(
   const known = answersOf(groups.get('known')!);
   const row: Record<string, number> = { 'false alarms': known.filter(({ unknown }) => unknown).length / known.length };
   const far = [...groups].filter(([name]) => name.startsWith('far:')).flatMap(([, group]) => answersOf(group));
-  for (const [name, others] of [['near', answersOf(groups.get('near')!)], ['far', far]] as const) {
+  for (const [name, others] of [
+    ['near', answersOf(groups.get('near')!)],
+    ['far', far],
+  ] as const) {
     const { unknown } = measureUnknown(known, others, RATE);
     if (!unknown) continue;
     row[`${name} AUROC`] = unknown.auroc;

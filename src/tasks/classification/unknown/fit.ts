@@ -28,16 +28,18 @@ export interface PlacedSamples {
   readonly labels: readonly number[];
 }
 
-/** @param classes number of classes @param seed seed of the search for the subspace */
-export function placeSamples(
-  { features, labels }: LabelledFeatures,
-  { classes, seed }: { readonly classes: number; readonly seed: number },
-): PlacedSamples {
+const mappedRows = ({ features, labels }: LabelledFeatures): Float64Array[] => {
   const size = features.length / labels.length;
-  const samples = labels.map((_, i) => mapped(features.subarray(i * size, (i + 1) * size)));
-  const basis = basisOf(samples, dimensionsOf(size, classes), seed);
-  return { size, basis, places: samples.map((x) => placeOf(x, basis)), labels };
-}
+  return labels.map((_, i) => mapped(features.subarray(i * size, (i + 1) * size)));
+};
+
+/** The samples in a subspace. */
+export const placeSamples = (samples: LabelledFeatures, basis: Basis | undefined): PlacedSamples => ({
+  size: samples.features.length / samples.labels.length,
+  basis,
+  places: mappedRows(samples).map((x) => placeOf(x, basis)),
+  labels: samples.labels,
+});
 
 /**
  * Fits a detector: the mean of each class, and the covariance Σ within the classes. Outside of the subspace, Σ is the same in all directions.
@@ -65,12 +67,20 @@ export function fitDetector({ size, basis, places, labels }: PlacedSamples, clas
   return { size, basis, lower, means: white, outside };
 }
 
-/** The main directions of the samples in 8 bits; undefined if they are the whole space. */
-function basisOf(samples: readonly Float64Array[], dimensions: number, seed: number): Basis | undefined {
-  const size = samples[0].length;
+/**
+ * The main directions of the samples in 8 bits; undefined if they are the whole space. These samples are nearer to the subspace than others.
+ *
+ * @param classes number of classes @param seed seed of the search
+ */
+export function basisOf(
+  samples: LabelledFeatures,
+  { classes, seed }: { readonly classes: number; readonly seed: number },
+): Basis | undefined {
+  const size = samples.features.length / samples.labels.length;
+  const dimensions = dimensionsOf(size, classes);
   if (dimensions === size) return undefined;
-  const matrix = zeros(samples.length, size);
-  for (const [i, x] of samples.entries()) row(matrix, i).set(x);
+  const matrix = zeros(samples.labels.length, size);
+  for (const [i, x] of mappedRows(samples).entries()) row(matrix, i).set(x);
   const directions = mainDirections(matrix, dimensions, seed);
   const basis = { levels: new Int8Array(directions.data.length), scales: new Float32Array(directions.rows) };
   for (let i = 0; i < directions.rows; i++) {

@@ -3,7 +3,7 @@
 import { Random } from '../../../random.ts';
 import { type DetectorParts, distances, distancesAt } from './detector.ts';
 import type { LabelledFeatures } from './fit.ts';
-import { fitDetector, type PlacedSamples, placeSamples } from './fit.ts';
+import { basisOf, fitDetector, type PlacedSamples, placeSamples } from './fit.ts';
 import { decodeDetector, encodeDetector, type UnknownNote } from './note.ts';
 import { ascending, reportOf, type UnknownReport } from './report.ts';
 import { LEAST_KNOWN, spreadOf, thresholdOf, USUAL_RATE } from './threshold.ts';
@@ -43,16 +43,19 @@ const FOLDS = 5;
 
 /**
  * Fits the detector on training and validation samples. The threshold comes from validation samples alone, because those of the training look
- * too familiar. Their distances are those of detectors that were fitted without them, in five parts.
+ * too familiar. Their distances are those of detectors that were fitted without them, in five parts. The subspace comes from training samples;
+ * without any, each part has its own.
  *
  * @returns null if there are too few samples for it
  */
 export function fitUnknown({ train, val, unknown }: UnknownData, options: UnknownOptions): UnknownFit | null {
   const { features, rate = USUAL_RATE } = options;
   if (val.labels.length < LEAST_KNOWN) return null;
-  const all = placeSamples(joined(train, val), options);
-  const fitted = fitDetector(all, options.classes);
-  const rows = fitted && heldOutDistances(all, train.labels.length, options);
+  const all = joined(train, val);
+  const common = train.labels.length ? placeSamples(all, basisOf(train, options)) : undefined;
+  const fitted = fitDetector(common ?? placeSamples(all, basisOf(all, options)), options.classes);
+  const place = (chosen: readonly number[]) => common ?? placeSamples(all, basisOf(subset(all, chosen), options));
+  const rows = fitted && heldOutDistances(all.labels, train.labels.length, place, options);
   if (!rows) return null;
   const note: UnknownNote = {
     method: 'mahalanobis',
@@ -73,25 +76,38 @@ const joined = (a: LabelledFeatures, b: LabelledFeatures): LabelledFeatures => {
   return { features, labels: [...a.labels, ...b.labels] };
 };
 
+/** Some of the samples. */
+function subset({ features, labels }: LabelledFeatures, chosen: readonly number[]): LabelledFeatures {
+  const size = features.length / labels.length;
+  const rows = new Float32Array(chosen.length * size);
+  for (const [place, i] of chosen.entries()) rows.set(features.subarray(i * size, (i + 1) * size), place * size);
+  return { features: rows, labels: chosen.map((i) => labels[i]) };
+}
+
 /**
- * The distances to each class of the samples from `first` on, each by a detector without this sample.
+ * The distances of the samples after the first ones to each class, each by a detector without this sample.
  *
+ * @param place all samples, in a subspace of the chosen ones
  * @returns null if a class has no other samples
  */
 function heldOutDistances(
-  all: PlacedSamples,
+  labels: readonly number[],
   first: number,
+  place: (chosen: readonly number[]) => PlacedSamples,
   { classes, seed }: UnknownOptions,
 ): readonly Float64Array[] | null {
-  const { places, labels } = all;
   const count = labels.length - first;
   const fold = new Int32Array(labels.length).fill(-1);
-  for (const [place, i] of new Random(seed, 'unknown').shuffle([...Array(count).keys()]).entries())
-    fold[first + i] = place % FOLDS;
+  for (const [turn, i] of new Random(seed, 'unknown').shuffle([...Array(count).keys()]).entries())
+    fold[first + i] = turn % FOLDS;
   const rows = new Array<Float64Array>(count);
   for (let part = 0; part < Math.min(FOLDS, count); part++) {
-    const isOther = (_: unknown, i: number) => fold[i] !== part;
-    const detector = fitDetector({ ...all, places: places.filter(isOther), labels: labels.filter(isOther) }, classes);
+    const others = [...labels.keys()].filter((i) => fold[i] !== part);
+    if (!others.length) return null;
+    const placed = place(others);
+    const { places } = placed;
+    const own = { ...placed, places: others.map((i) => places[i]), labels: others.map((i) => labels[i]) };
+    const detector = fitDetector(own, classes);
     if (!detector) return null;
     for (let i = first; i < labels.length; i++)
       if (fold[i] === part) rows[i - first] = distancesAt(places[i], detector);
