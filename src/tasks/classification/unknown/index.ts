@@ -38,13 +38,16 @@ export interface UnknownOptions {
 /** Most distances of a note. */
 const MOST_KNOWN = 1000;
 
+/** Features of all samples together for which a search for six subspaces takes a second or two. */
+const SMALL = 250_000;
+
 /** Parts of the validation samples for their distances. */
 const FOLDS = 5;
 
 /**
  * Fits the detector on training and validation samples. The threshold comes from validation samples alone, because those of the training look
- * too familiar. Their distances are those of detectors that were fitted without them, in five parts. The subspace comes from training samples;
- * without any, each part has its own.
+ * too familiar. Their distances are those of detectors that were fitted without them, in five parts. Each part has its own subspace, or for
+ * many features all have that of the training samples.
  *
  * @returns null if there are too few samples for it
  */
@@ -52,7 +55,8 @@ export function fitUnknown({ train, val, unknown }: UnknownData, options: Unknow
   const { features, rate = USUAL_RATE } = options;
   if (val.labels.length < LEAST_KNOWN) return null;
   const all = joined(train, val);
-  const common = train.labels.length ? placeSamples(all, basisOf(train, options)) : undefined;
+  const hasTime = all.features.length <= SMALL || train.labels.length === 0;
+  const common = hasTime ? undefined : placeSamples(all, basisOf(train, options));
   const fitted = fitDetector(common ?? placeSamples(all, basisOf(all, options)), options.classes);
   const place = (chosen: readonly number[]) => common ?? placeSamples(all, basisOf(subset(all, chosen), options));
   const rows = fitted && heldOutDistances(all.labels, train.labels.length, place, options);
