@@ -119,6 +119,8 @@ export async function finishRun({ session, ...given }: TrainingJob, hooks: JobHo
   hooks.onEvent?.({ type: 'phase', phase: 'exporting' });
   const finished = finishModel(trained, measured);
   const unknown = await fitUnknownSamples(trained, finished);
+  if (!unknown && trained.task.unknown && measured.predictions.length)
+    hooks.onEvent?.({ type: 'notice', message: NOTHING_UNKNOWN });
   if (hooks.signal?.aborted) return interrupted();
   const results = { ...measured, unknown: unknown?.report ?? null, best, last, seconds: secondsSoFar(), path };
   const described =
@@ -164,6 +166,9 @@ async function compareResizing(
   const read = new ImageReading({ samples, preprocessing: format, order }, transformersReader());
   return compareReading(trained, measured, finished, read);
 }
+
+const NOTHING_UNKNOWN =
+  'too few samples to recognise unknown ones (thaw predict --unknown). thaw calibrate can fit it later, on other labelled samples';
 
 const CARD = 'model/README.md';
 const UNMEASURED =

@@ -155,4 +155,6 @@ test('a damaged note is refused with its place', () => {
   expect(() => readNote({ ...note, rate: 2 })).toThrow('config.json: thaw.unknown cannot be read: rate');
   const damaged = { ...note, detector: { ...note.detector, lower: 'AAAA' } };
   expect(() => openUnknown(damaged)).toThrow('lower has another length');
+  const zeros = { ...note, detector: { ...note.detector, lower: note.detector.lower.replace(/[^=]/g, 'A') } };
+  expect(() => openUnknown(zeros)).toThrow('the diagonal of lower is not positive');
 });

@@ -67,10 +67,14 @@ export function decodeDetector({ features: { size }, detector }: UnknownNote): D
   if (basis && basis.levels.length !== k * size) throw damaged('levels have another length than their scales');
   const packed = floatsIn(detector.lower);
   if (packed.length !== (k * (k + 1)) / 2) throw damaged('lower has another length than the basis');
+  if (!packed.every(Number.isFinite)) throw damaged('lower has a number that is not finite');
   const lower = zeros(k, k);
   for (let i = 0, at = 0; i < k; at += ++i) lower.data.set(packed.slice(at, at + i + 1), i * k);
   const stored = halvesIn(detector.means);
   if (stored.length === 0 || stored.length % k !== 0) throw damaged('means have another length than the basis');
+  if (!stored.every(Number.isFinite)) throw damaged('means have a number that is not finite');
+  for (let i = 0; i < k; i++)
+    if (!(lower.data[i * k + i] > 0)) throw damaged('the diagonal of lower is not positive');
   const means: Matrix = { rows: stored.length / k, columns: k, data: Float64Array.from(stored) };
   return { size, basis, lower, means, outside };
 }
