@@ -21,6 +21,6 @@ export function unknownWords({ rate, known, unknown }: UnknownReport, noun: Noun
       ];
 }
 
-/** What the two numbers mean. */
+/** The meaning of the two numbers. */
 export const UNKNOWN_TERMS =
   'AUROC: the probability that an unknown sample scores above a known one. FPR at 95%: the share of unknown samples that pass as known if 95% of the known samples do.';

@@ -89,7 +89,7 @@ async function featuresOf(
   return { features, labels };
 }
 
-/** What a finished model keeps to recognise samples of none of its classes. */
+/** Recognises samples of none of the classes, with the note of a finished model. */
 export class Recogniser {
   /** The distance of a sample from the classes, by its features. */
   private readonly distance: (features: Float32Array) => number;

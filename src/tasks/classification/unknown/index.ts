@@ -147,7 +147,7 @@ export function answerOf({ known, rate: usual }: UnknownNote, rate = usual): (di
   };
 }
 
-/** What the answers for known and for unknown samples say. @param rate that of the answers */
+/** The report of the answers for known and for unknown samples. @param rate that of the answers */
 export const measureUnknown = (
   known: readonly UnknownAnswer[],
   unknown: readonly UnknownAnswer[],

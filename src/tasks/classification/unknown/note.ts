@@ -73,8 +73,7 @@ export function decodeDetector({ features: { size }, detector }: UnknownNote): D
   const stored = halvesIn(detector.means);
   if (stored.length === 0 || stored.length % k !== 0) throw damaged('means have another length than the basis');
   if (!stored.every(Number.isFinite)) throw damaged('means have a number that is not finite');
-  for (let i = 0; i < k; i++)
-    if (!(lower.data[i * k + i] > 0)) throw damaged('the diagonal of lower is not positive');
+  for (let i = 0; i < k; i++) if (!(lower.data[i * k + i] > 0)) throw damaged('the diagonal of lower is not positive');
   const means: Matrix = { rows: stored.length / k, columns: k, data: Float64Array.from(stored) };
   return { size, basis, lower, means, outside };
 }
