@@ -320,3 +320,17 @@ it('an abort stops opening a data set, and no more files are read', async () => 
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(begun.length).toBeLessThanOrEqual(10 + 4);
 });
+
+it('keeps examples of none of the classes apart: in a class folder _unknown, of a split or next to the splits', async () => {
+  const flatFolder = await classFolders(temporaryFolder(), { _unknown: 3, cat: 4, dog: 4 });
+  const flatData = await openDataset(flatFolder);
+  expect(flatData.classes).toEqual(['cat', 'dog']);
+  expect(flatData.train.length + flatData.val.length).toBe(8);
+  expect(flatData.unknown!.map(({ label }) => label)).toEqual([-1, -1, -1]);
+  const counts = { 'train/_unknown': 1, 'train/cat': 2, 'train/dog': 2, 'val/cat': 1, 'val/dog': 1, _unknown: 2 };
+  const split = await openDataset(await classFolders(temporaryFolder(), counts));
+  expect(split).toMatchObject({ classes: ['cat', 'dog'], problems: [] });
+  expect(split.unknown).toHaveLength(3);
+  const embedding = openDataset(flatFolder, { labels: { kind: 'class', unseen: true } });
+  await refused(embedding, /an embedding has no unknown samples/);
+});

@@ -33,6 +33,13 @@ describe('classes', () => {
     expect(val.map(({ label }) => label).sort()).toEqual([0, 1, 2]);
   });
 
+  test('do not include _unknown, whose samples are examples of none of them', () => {
+    const { classes, train, val, unknown } = read('classification', labelled('a', '_unknown', 'b', 'a', 'b'));
+    expect(classes).toEqual(['a', 'b']);
+    expect(train.length + val.length).toBe(4);
+    expect(unknown).toEqual([{ file: '1', label: -1 }]);
+  });
+
   test('keep the given order and the given splits', () => {
     const samples = labelled('a', 'b', 'a', 'b').map((one, i) => ({
       ...one,
