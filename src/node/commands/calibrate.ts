@@ -15,10 +15,11 @@ import { writeAtomically } from '../disk/index.ts';
 import { readJson } from '../models/folder.ts';
 import { type EvaluateRequest, isSeen, labelledPredictions } from './evaluate.ts';
 import type { JobHooks } from './events.ts';
-import { openUnlabelled, plainSource } from './inputs.ts';
+import { plainSource } from './inputs.ts';
 import type { MeasuredSamples } from './measured.ts';
 import { openExtractor } from './open-extractor.ts';
 import { shownPath } from './paths.ts';
+import { openUnlabelled } from './unlabelled.ts';
 
 export interface CalibrateRequest extends EvaluateRequest {
   /** A folder with examples of none of the classes. Default: the folder `_unknown` of the data, if it has one. */

@@ -4,7 +4,8 @@ import { memoryLimit } from '../../runtime/node/memory.ts';
 import type { ReadDataset, SessionPlatform } from '../../session/index.ts';
 import type { JobHooks } from './events.ts';
 import { defaultFeatureBytes, openFeatures } from './features.ts';
-import { fileReading, openLabelled, openUnlabelled } from './inputs.ts';
+import { fileReading, openLabelled } from './inputs.ts';
+import { openUnlabelled } from './unlabelled.ts';
 
 /** Reads a data set from a folder or a table. */
 export const readFrom =
