@@ -307,7 +307,7 @@ describe('its types hold', () => {
   ])('under %s', async (_name, options) => {
     const files = ['consumer.ts', ...EXAMPLES, ...TRACKERS, ...documentedExamples()];
     expect(files.length).toBeGreaterThan(14);
-    expect(await typeErrors(files, { ...options, ...dom })).toBe('');
+    expect(await typeErrors(files, { ...options, ...dom, allowImportingTsExtensions: true })).toBe('');
   });
 });
 
