@@ -201,13 +201,13 @@ describe('a project as a file', () => {
     const studio = new Studio(memoryShelf(), host().around);
     studio.renameProject('pets');
     // Names that are no folder's, and that some systems take for the same.
-    studio.addClasses([
+    studio.collection.addClasses([
       { name: 'a/b', images: [jpeg('1'), jpeg('2')] },
       { name: 'A-B', images: [jpeg('3')] },
       { name: '..', images: [] },
     ]);
-    studio.take({ name: 'own.onnx', model: new Blob(['weights']), config: { a: 1 } });
-    studio.set({ epochs: 5 });
+    studio.setup.take({ name: 'own.onnx', model: new Blob(['weights']), config: { a: 1 } });
+    studio.setup.set({ epochs: 5 });
     const zip = await writeProject(studio);
     await studio.saved();
     return new Uint8Array(await zip.arrayBuffer());
@@ -236,7 +236,9 @@ describe('a project as a file', () => {
   test('may have thousands of images', async () => {
     const studio = new Studio(memoryShelf(), host().around);
     // What ends a file in a zip may also be in an image.
-    studio.addClasses([{ name: 'many', images: Array.from({ length: 5000 }, (_, i) => jpeg(`PK\x07\x08${i}`)) }]);
+    studio.collection.addClasses([
+      { name: 'many', images: Array.from({ length: 5000 }, (_, i) => jpeg(`PK\x07\x08${i}`)) },
+    ]);
     const { classes } = await readProject(await writeProject(studio));
     await studio.saved();
     expect(classes[0].files).toHaveLength(5000);

@@ -21,7 +21,7 @@ export function CameraDialog({ entry, onClose }: { readonly entry: StudioClass; 
 
   const take = async () => {
     const blob = await takeRef.current();
-    if (blob) studio.addImages(entry.id, [blob]);
+    if (blob) studio.collection.addImages(entry.id, [blob]);
   };
   const release = () => {
     clearInterval(timer.current);

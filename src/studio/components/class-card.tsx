@@ -28,7 +28,7 @@ export function ClassCard({ entry, index }: { readonly entry: StudioClass; reado
     const list = (currentTarget as Element).closest('.classes');
     const buttons = () => [...(list?.querySelectorAll<HTMLElement>('.remove') ?? [])];
     const place = buttons().indexOf(currentTarget as HTMLElement);
-    studio.removeClass(id);
+    studio.collection.removeClass(id);
     focusSoon(() => buttons().at(Math.min(place, buttons().length - 1)) ?? (list as HTMLElement));
   };
   return (
@@ -65,7 +65,7 @@ export function ClassCard({ entry, index }: { readonly entry: StudioClass; reado
           maxLength={60}
           spellcheck={false}
           aria-label={`Name of class ${index + 1}`}
-          onInput={({ currentTarget }) => studio.rename(id, currentTarget.value)}
+          onInput={({ currentTarget }) => studio.collection.rename(id, currentTarget.value)}
           onFocus={({ currentTarget }) => /^Class \d+$/.test(currentTarget.value) && currentTarget.select()}
         />
         <span class="count">{images.length || ''}</span>

@@ -9,7 +9,7 @@ const PAGE = 24;
 
 /** The classes, a page of them at a time. */
 export function ClassList({ page }: { readonly page: { value: number } }) {
-  const { classes } = useStudio();
+  const { classes } = useStudio().collection;
   const query = useSignal('');
   const all = classes.value;
   const many = all.length > PAGE;

@@ -13,7 +13,7 @@ export function DrawDialog({ entry, onClose }: { readonly entry: StudioClass; re
   const add = async () => {
     const drawn = strokes.value;
     strokes.value = [];
-    studio.addImages(entry.id, [await drawingBlob(drawn)]);
+    studio.collection.addImages(entry.id, [await drawingBlob(drawn)]);
   };
   return (
     <Dialog title={`Draw “${entry.name}”`} onClose={onClose}>

@@ -17,16 +17,17 @@ export function ImagesSection() {
   const folder = useRef<HTMLInputElement>(null);
   const over = useSignal(false);
   const page = useSignal(0);
-  const classes = studio.classes.value;
+  const classes = studio.collection.classes.value;
   // The welcome goes, or changes, once something is chosen.
   const area = useKeptFocus<HTMLElement>('.classes');
-  const reading = studio.reading.value;
+  const reading = studio.collection.reading.value;
   const few = withFew(classes).filter(({ images }) => images.length > 0);
 
   useEffect(() => {
     const paste = async ({ clipboardData, target }: ClipboardEvent) => {
       const files = Array.from(clipboardData?.files ?? []);
-      const id = (target as Element | null)?.closest?.<HTMLElement>('[data-class]')?.dataset.class ?? studio.target;
+      const id =
+        (target as Element | null)?.closest?.<HTMLElement>('[data-class]')?.dataset.class ?? studio.collection.target;
       if (files.length && id !== undefined) await takeIn(studio, id, files);
     };
     document.addEventListener('paste', paste);
@@ -56,7 +57,7 @@ export function ImagesSection() {
         <span class="number">1</span> Show
       </h2>
       <p class="lead">Images of each thing that it shall tell apart. Ten each are a good start.</p>
-      {studio.images.value === 0 && studio.chosen.value !== 'photos' && <Welcome />}
+      {studio.collection.images.value === 0 && studio.setup.chosen.value !== 'photos' && <Welcome />}
       <ClassList page={page} />
       {reading && (
         <div class="progress">
@@ -81,7 +82,7 @@ export function ImagesSection() {
           type="button"
           class="secondary"
           onClick={() => {
-            studio.addClass();
+            studio.collection.addClass();
             // The new one is at the end.
             page.value = Number.POSITIVE_INFINITY;
           }}

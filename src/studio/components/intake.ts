@@ -10,7 +10,7 @@ export async function takeIn(studio: Studio, id: string, files: readonly File[])
   const place: Place = `class:${id}`;
   studio.board.clear(place);
   const [{ images, refused }] = await readGroups(studio, [files]);
-  if (images.length) studio.addImages(id, images);
+  if (images.length) studio.collection.addImages(id, images);
   refuse(studio, place, refused);
 }
 
@@ -28,13 +28,13 @@ export async function takeInFolders(studio: Studio, placed: readonly PlacedFile[
   const classes = names.map((name, i) => ({ name, images: read[i].images }));
   studio.board.clear('images');
   const filled = classes.filter(({ images }) => images.length > 0);
-  if (filled.length) studio.addClasses(filled);
+  if (filled.length) studio.collection.addClasses(filled);
   refuse(
     studio,
     'images',
     read.flatMap(({ refused }) => refused),
   );
-  const { target } = studio;
+  const { target } = studio.collection;
   if (loose.length && target !== undefined) await takeIn(studio, target, loose);
 }
 
@@ -42,16 +42,16 @@ export async function takeInFolders(studio: Studio, placed: readonly PlacedFile[
 export async function readGroups(studio: Studio, groups: readonly (readonly File[])[]): Promise<readonly Incoming[]> {
   const all = groups.reduce((sum, { length }) => sum + length, 0);
   let done = 0;
-  studio.reading.value = { done, all };
+  studio.collection.reading.value = { done, all };
   const onRead = () => {
-    studio.reading.value = { done: ++done, all };
+    studio.collection.reading.value = { done: ++done, all };
   };
   try {
     const read: Incoming[] = [];
     for (const files of groups) read.push(await readImages(files, onRead));
     return read;
   } finally {
-    studio.reading.value = undefined;
+    studio.collection.reading.value = undefined;
   }
 }
 

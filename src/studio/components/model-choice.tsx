@@ -10,8 +10,8 @@ import { Trouble } from './trouble.tsx';
 export function ModelChoice() {
   const studio = useStudio();
   const { ask, input } = useModelFiles();
-  const kind = studio.kind.value;
-  const own = studio.own.value;
+  const kind = studio.setup.kind.value;
+  const own = studio.setup.own.value;
   const disabled = studio.teaching.busy.value;
   const here = studio.photoModel.model.value !== undefined;
   return (
@@ -30,17 +30,17 @@ export function ModelChoice() {
       }}
     >
       <legend>Start from</legend>
-      <Model name="Photos" checked={kind === 'photos'} onChoose={() => studio.choose('photos')}>
+      <Model name="Photos" checked={kind === 'photos'} onChoose={() => studio.setup.choose('photos')}>
         {PHOTOS.architecture}, which knows photographs.{' '}
         {here ? 'On this device.' : `${PHOTOS.megabytes} MB to download once.`}
       </Model>
-      <Model name="Drawings" checked={kind === 'drawings'} onChoose={() => studio.choose('drawings')}>
+      <Model name="Drawings" checked={kind === 'drawings'} onChoose={() => studio.setup.choose('drawings')}>
         Built in. Small and quick, and knows drawings and signs.
       </Model>
       <Model
         name={own?.name ?? 'Your own .onnx'}
         checked={kind === 'own'}
-        onChoose={() => studio.choose('own')}
+        onChoose={() => studio.setup.choose('own')}
         onAsk={own ? undefined : ask}
       >
         {own
@@ -52,7 +52,7 @@ export function ModelChoice() {
       {input}
       <Trouble place="model" />
       <p class="hint" aria-live="polite">
-        {studio.notice.value}
+        {studio.setup.notice.value}
       </p>
       <Ways onFile={ask} />
     </fieldset>
@@ -92,12 +92,12 @@ const Model = ({ name, checked, onChoose, onAsk, children }: ModelProps) => (
 function Ways({ onFile }: { readonly onFile: () => void }) {
   const studio = useStudio();
   const { served } = studio.host;
-  const kind = studio.kind.value;
-  const own = studio.own.value;
-  const serving = studio.serving.value;
+  const kind = studio.setup.kind.value;
+  const own = studio.setup.own.value;
+  const serving = studio.setup.serving.value;
   return (
     <>
-      {kind === 'drawings' && arePhotographs(studio.classes.value) && (
+      {kind === 'drawings' && arePhotographs(studio.collection.classes.value) && (
         <p class="hint">
           These look like photographs, which the drawings model does not know. Photos gets much further.
         </p>
@@ -114,7 +114,7 @@ function Ways({ onFile }: { readonly onFile: () => void }) {
           </button>
         )}
         {served && !serving && own?.name !== served.name && (
-          <button type="button" class="secondary" onClick={() => studio.takeServed()}>
+          <button type="button" class="secondary" onClick={() => studio.setup.takeServed()}>
             Use {served.name}
           </button>
         )}

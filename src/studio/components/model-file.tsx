@@ -7,10 +7,10 @@ import type { Studio } from '../state/studio.ts';
 /** Takes the model among files, or JSON files for the model that is there. */
 export async function takeModel(studio: Studio, files: readonly File[]): Promise<void> {
   if (!files.length) return;
-  const own = studio.own.value;
+  const own = studio.setup.own.value;
   try {
     const isConfiguration = files.every(({ name }) => name.endsWith('.json'));
-    studio.take(own && isConfiguration ? await withConfiguration(own, files) : await readOwnModel(files));
+    studio.setup.take(own && isConfiguration ? await withConfiguration(own, files) : await readOwnModel(files));
   } catch (error) {
     studio.board.fail('model', error);
   }

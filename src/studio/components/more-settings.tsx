@@ -23,8 +23,8 @@ const DEVICES: Record<StudioSettings['device'], string> = {
 /** For those who want to know. */
 export function MoreSettings() {
   const studio = useStudio();
-  const settings = studio.settings.value;
-  const isChanged = Object.keys(studio.changes.value).length > 0;
+  const settings = studio.setup.settings.value;
+  const isChanged = Object.keys(studio.setup.changes.value).length > 0;
   return (
     <details class="settings">
       <summary>
@@ -42,12 +42,13 @@ export function MoreSettings() {
             max={MOST_EPOCHS}
             value={settings.epochs}
             onInput={({ currentTarget: { valueAsNumber: rounds } }) => {
-              if (Number.isInteger(rounds) && rounds >= 1 && rounds <= MOST_EPOCHS) studio.set({ epochs: rounds });
+              if (Number.isInteger(rounds) && rounds >= 1 && rounds <= MOST_EPOCHS)
+                studio.setup.set({ epochs: rounds });
             }}
             onChange={({ currentTarget }) => {
               const rounds = Math.round(currentTarget.valueAsNumber) || settings.epochs;
-              studio.set({ epochs: Math.min(MOST_EPOCHS, Math.max(1, rounds)) });
-              currentTarget.value = String(studio.settings.value.epochs);
+              studio.setup.set({ epochs: Math.min(MOST_EPOCHS, Math.max(1, rounds)) });
+              currentTarget.value = String(studio.setup.settings.value.epochs);
             }}
           />
         </label>
@@ -56,24 +57,24 @@ export function MoreSettings() {
           about="So that it learns the thing, not the image."
           names={VARIATIONS}
           value={settings.variation}
-          onChoose={(variation) => studio.set({ variation })}
+          onChoose={(variation) => studio.setup.set({ variation })}
         />
         <Select
           label="Thaw"
           about="Which of its layers learn, and when."
           names={PRESETS}
           value={settings.preset}
-          onChoose={(preset) => studio.set({ preset })}
+          onChoose={(preset) => studio.setup.set({ preset })}
         />
         <Select
           label="Compute on"
           about="For the drawings model, which is small, the processor is enough."
           names={DEVICES}
           value={settings.device}
-          onChoose={(device) => studio.set({ device })}
+          onChoose={(device) => studio.setup.set({ device })}
         />
         {/* Always there: a button that appears would move the one below from under the pointer. */}
-        <button type="button" class="quiet" disabled={!isChanged} onClick={() => studio.resetSettings()}>
+        <button type="button" class="quiet" disabled={!isChanged} onClick={() => studio.setup.resetSettings()}>
           Back to the usual settings
         </button>
       </fieldset>

@@ -58,7 +58,7 @@ export function PhotoModelDialog() {
               class="secondary"
               onClick={() => {
                 photoModel.dismiss();
-                studio.choose('drawings');
+                studio.setup.choose('drawings');
               }}
             >
               <Icon name="pen" />

@@ -21,7 +21,7 @@ export function Thumbnails({ entry }: { readonly entry: StudioClass }) {
 
   const remove = (index: number) => {
     const { id, blob } = images[index];
-    studio.removeImage(entry.id, id);
+    studio.collection.removeImage(entry.id, id);
     releaseUrl(blob);
     // The focus stays in the list, on the image that takes the place, or in the card if that was the last one.
     const card = list.current?.closest('.class');

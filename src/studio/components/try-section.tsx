@@ -17,13 +17,13 @@ const WAYS: readonly Option<Way>[] = [
 
 /** Predictions of new images. */
 export function TrySection() {
-  const { teaching, classes } = useStudio();
+  const { teaching, collection } = useStudio();
   const chosen = useSignal<Way | undefined>(undefined);
-  const way = chosen.value ?? (arePhotographs(classes.value) ? 'file' : 'draw');
+  const way = chosen.value ?? (arePhotographs(collection.classes.value) ? 'file' : 'draw');
   const { prediction, show } = usePrediction();
   const ready = teaching.ready.value;
   const run = teaching.run.value;
-  const names = ready ? run.classes : classes.value.map(({ name }) => name);
+  const names = ready ? run.classes : collection.classes.value.map(({ name }) => name);
   // Looks again whenever it has learned more.
   const moment = `${run.phase}/${run.rows.length}`;
   return (

@@ -9,12 +9,13 @@ import { Icon } from './icon.tsx';
 /** The last removal, and a button that takes it back. */
 export function Undo() {
   const studio = useStudio();
-  const last = studio.removed.value.at(-1);
+  const last = studio.collection.removed.value.at(-1);
   useEffect(() => {
     const undo = (event: KeyboardEvent) => {
       const isUndo = event.key === 'z' && (event.ctrlKey || event.metaKey) && !event.shiftKey;
       // A text field undoes its own typing.
-      if (!isUndo || (event.target as Element).matches('input, select') || !studio.removed.value.length) return;
+      if (!isUndo || (event.target as Element).matches('input, select') || !studio.collection.removed.value.length)
+        return;
       event.preventDefault();
       putBack(studio);
     };
@@ -35,7 +36,7 @@ export function Undo() {
             class="bare"
             aria-label="Close this message"
             onClick={() => {
-              studio.removed.value = [];
+              studio.collection.removed.value = [];
               focusSoon(() => document.querySelector<HTMLElement>('.classes'));
             }}
           >
@@ -47,19 +48,19 @@ export function Undo() {
   );
 }
 
-function inWords(removal: Removal, { classes }: Studio): string {
+function inWords(removal: Removal, { collection }: Studio): string {
   if (removal.kind === 'class') {
     const { name, images } = removal.entry;
     const rest = images.length ? ` and its ${plural(images.length, 'image')}` : '';
     return `Removed “${name.trim() || 'a class without a name'}”${rest}.`;
   }
-  const name = classes.value.find(({ id }) => id === removal.classId)?.name;
+  const name = collection.classes.value.find(({ id }) => id === removal.classId)?.name;
   return `Removed an image of “${name}”.`;
 }
 
 /** Moves the focus to the restored class or image. */
 function putBack(studio: Studio): void {
-  const removal = studio.undo();
+  const removal = studio.collection.undo();
   if (!removal) return;
   focusSoon(
     () =>

@@ -18,10 +18,10 @@ export function Welcome() {
       images: await Promise.all(drawings.map(({ strokes, paper }) => drawingBlob(strokes, paper))),
     }));
     const classes = await Promise.all(drawn);
-    studio.choose('drawings');
-    studio.addClasses(classes);
+    studio.setup.choose('drawings');
+    studio.collection.addClasses(classes);
   };
-  const chosen = studio.chosen.value;
+  const chosen = studio.setup.chosen.value;
   return (
     <div class="welcome">
       <div class="samples" aria-hidden="true">
@@ -35,11 +35,11 @@ export function Welcome() {
             <strong>What do you want to tell apart?</strong>
           </p>
           <div class="starts">
-            <button type="button" class="primary" onClick={() => studio.choose('photos')}>
+            <button type="button" class="primary" onClick={() => studio.setup.choose('photos')}>
               <Icon name="camera" />
               Photos
             </button>
-            <button type="button" class="primary" onClick={() => studio.choose('drawings')}>
+            <button type="button" class="primary" onClick={() => studio.setup.choose('drawings')}>
               <Icon name="pen" />
               Drawings
             </button>

@@ -49,8 +49,8 @@ const LARGEST = 2e9;
 
 /** Everything of the current project but its training. @throws ThawError `bad-data` if it is too large */
 export async function writeProject(studio: Studio): Promise<Blob> {
-  const blobs = studio.classes.value.flatMap(({ images }) => images.map(({ blob }) => blob));
-  const bytes = blobs.reduce((sum, { size }) => sum + size, studio.own.value?.model.size ?? 0);
+  const blobs = studio.collection.classes.value.flatMap(({ images }) => images.map(({ blob }) => blob));
+  const bytes = blobs.reduce((sum, { size }) => sum + size, studio.setup.own.value?.model.size ?? 0);
   if (bytes > LARGEST) {
     const size = `the project has ${(bytes / 1e9).toFixed(1)} GB, but a file holds 2 GB`;
     throw new ThawError('bad-data', size, 'Make projects of fewer images');
@@ -58,7 +58,7 @@ export async function writeProject(studio: Studio): Promise<Blob> {
   const files = new ZipWriter();
   const taken = new Set<string>();
   const classes: ProjectFile['classes'] = [];
-  for (const [i, entry] of studio.classes.value.entries()) {
+  for (const [i, entry] of studio.collection.classes.value.entries()) {
     const folder = folderOf(entry.name.trim(), i, taken);
     const images: string[] = [];
     for (const { id, blob } of entry.images) {
@@ -68,14 +68,14 @@ export async function writeProject(studio: Studio): Promise<Blob> {
     }
     classes.push({ name: entry.name, images });
   }
-  const own = studio.own.value;
+  const own = studio.setup.own.value;
   if (own) await files.add(MODEL, own.model);
   const contents: ProjectFile = {
     format: FORMAT,
     version: 1,
     name: studio.projects.current.value.name,
-    kind: studio.chosen.value,
-    settings: studio.changes.value,
+    kind: studio.setup.chosen.value,
+    settings: studio.setup.changes.value,
     classes,
     model: own && { ...own, model: undefined },
   } as ProjectFile;
