@@ -24,8 +24,8 @@ const ORT_FILES = ['ort-wasm-simd-threaded', 'ort-wasm-simd-threaded.asyncify'].
   `${name}.wasm`,
 ]);
 
-/** The model of the command, which only its server has. */
-const SERVED = 'served-model.json';
+/** What a command offers: src/studio/served.ts. */
+const SERVED = 'served.json';
 
 const filesBelow = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -79,8 +79,8 @@ export async function buildStudio(out: string = STUDIO): Promise<void> {
       chunkSizeWarningLimit: 1500,
     },
   });
-  // `thaw studio --model` has another one.
-  writeFileSync(join(out, SERVED), 'null\n');
+  // `thaw studio` has another one.
+  writeFileSync(join(out, SERVED), '{}\n');
   writeFileSync(join(out, 'licenses.md'), licensesOf('the studio', packages));
   const runtime = join(out, `ort-${ORT_VERSION}`);
   mkdirSync(runtime, { recursive: true });

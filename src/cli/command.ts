@@ -64,9 +64,10 @@ export const allFlags = ({ flags }: Pick<CommandSpec, 'flags'>): Flags => ({ ...
  */
 export function parseArguments<F extends Flags>(
   spec: CommandSpec<F>,
-  given: readonly string[],
+  words: readonly string[],
 ): Pick<CommandContext<F>, 'positionals' | 'values'> & { readonly json: boolean } {
   const flags = allFlags(spec);
+  const given = withValues(words, flags);
   const types = Object.entries(flags).map(([name, { kind }]) => [name, kind === 'switch' ? 'boolean' : 'string']);
   const { tokens } = parseArgs({
     args: [...given],
@@ -103,6 +104,17 @@ export function parseArguments<F extends Flags>(
   checkPositionals(spec, positionals);
   const own = [...values].filter(([name]) => Object.hasOwn(spec.flags, name));
   return { positionals, values: valuesOf(spec.flags, Object.fromEntries(own)), json: values.get('json') === true };
+}
+
+/** Adds the values of flags that may stand alone: `--host --open` is `--host=0.0.0.0 --open`. */
+function withValues(words: readonly string[], flags: Flags): readonly string[] {
+  const dashes = words.indexOf('--');
+  return words.map((word, i) => {
+    const isFlag = word.startsWith('--') && (dashes < 0 || i < dashes);
+    const alone = isFlag && Object.hasOwn(flags, word.slice(2)) ? flags[word.slice(2)].alone : undefined;
+    const hasValue = words[i + 1] !== undefined && !words[i + 1].startsWith('-');
+    return alone === undefined || hasValue ? word : `${word}=${alone}`;
+  });
 }
 
 const refused = (message: string, hint: string): ThawError => new ThawError('bad-config', message, hint);

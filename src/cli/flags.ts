@@ -24,6 +24,8 @@ interface Common {
   readonly description: string;
   /** Placeholder for the value in the help. */
   readonly value?: string;
+  /** The value of the flag if it stands alone. */
+  readonly alone?: string;
   readonly default?: string;
   /** Heading in the help. */
   readonly heading?: string;

@@ -1,5 +1,6 @@
 /** Whether and where this visit can keep things. */
 import { inElectron } from '../electron/client.ts';
+import { isOnlyTab } from './only-tab.ts';
 import { browserShelf, memoryShelf, type Shelf } from './state/shelf.ts';
 
 export interface Keeping {
@@ -10,12 +11,11 @@ export interface Keeping {
   readonly notice: string | undefined;
 }
 
-/** One tab at a time: two would overwrite each other's. */
+/** What browsers do not give a page over http, unless it is served by its own machine. */
+const OVER_HTTP =
+  'Over http, the browser gives this page no live camera and one thread to train on, and does not keep what was learned. Download the model before you close the page.';
+
 export async function openKeeping(): Promise<Keeping> {
-  if (!isSecureContext) {
-    const notice = 'The browser trusts this address with little: open the page over https, or on this machine.';
-    return { shelf: memoryShelf(), keeps: false, notice };
-  }
   if (!(await isOnlyTab())) {
     const notice = 'The studio is open in another tab already; this one keeps nothing when it is closed.';
     return { shelf: memoryShelf(), keeps: false, notice };
@@ -23,22 +23,13 @@ export async function openKeeping(): Promise<Keeping> {
   try {
     const shelf = await browserShelf();
     // In Electron the process keeps projects, in a folder.
-    return { shelf, keeps: inElectron() || (await hasPrivateFiles()), notice: undefined };
+    const keeps = inElectron() || (await hasPrivateFiles());
+    return { shelf, keeps, notice: isSecureContext ? undefined : OVER_HTTP };
   } catch {
     const notice = 'The browser keeps nothing of this page: download the model before you close it.';
     return { shelf: memoryShelf(), keeps: false, notice };
   }
 }
-
-/** Holds a lock for as long as the page is there. */
-const isOnlyTab = (): Promise<boolean> =>
-  new Promise((resolve) => {
-    if (!navigator.locks) return resolve(true);
-    void navigator.locks.request('thaw-studio', { ifAvailable: true }, (lock) => {
-      resolve(lock !== null);
-      return lock ? new Promise(() => {}) : undefined;
-    });
-  });
 
 async function hasPrivateFiles(): Promise<boolean> {
   try {

@@ -52,13 +52,13 @@ scope.addEventListener('fetch', (event) => {
   const { request } = event;
   const { origin, pathname } = new URL(request.url);
   if (request.method !== 'GET' || origin !== scope.location.origin) return;
-  if (pathname.endsWith('/served-model.json')) event.respondWith(fetch(request).catch(noModel));
+  if (pathname.endsWith('/served.json')) event.respondWith(fetch(request).catch(noCommand));
   else if (!pathname.endsWith('/served-model.onnx'))
     event.respondWith(request.mode === 'navigate' ? newest(request) : kept(request));
 });
 
-/** The command's model is there only as long as the command. */
-const noModel = () => new Response('null', { headers: { 'Content-Type': 'application/json' } });
+/** The command's model and addresses are there only as long as the command. */
+const noCommand = () => new Response('{}', { headers: { 'Content-Type': 'application/json' } });
 
 /** The page itself: the server's if it answers, since it names the other files. */
 async function newest(request: Request): Promise<Response> {

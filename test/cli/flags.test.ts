@@ -22,6 +22,7 @@ const command = defineCommand({
     input: { kind: 'shapes', description: 'shapes' },
     loss: { kind: 'setting', description: 'a name or JSON' },
     artifacts: { kind: 'switch', description: 'on or off' },
+    host: { kind: 'text', value: '[ADDRESS]', alone: 'everywhere', description: 'with or without a value' },
   },
   async run() {
     return 0;
@@ -56,6 +57,11 @@ describe('arguments', () => {
     [['__proto__', 'constructor'], ['__proto__', 'constructor'], {}],
     [['m', '--input', 'a:1x2', '--input=b:Nx3'], ['m'], { input: { a: [1, 2], b: ['N', 3] } }],
     [['m', '--mean', '1,2.5', '--labels=a, b'], ['m'], { mean: [1, 2.5], labels: ['a', 'b'] }],
+    [['m', '--host'], ['m'], { host: 'everywhere' }],
+    [['m', '--host', '--artifacts'], ['m'], { host: 'everywhere', artifacts: true }],
+    [['--host', 'here', 'm', '--lr=1'], ['m'], { host: 'here', lr: 1 }],
+    [['m', '--host=here'], ['m'], { host: 'here' }],
+    [['m', '--', '--host'], ['m', '--host'], {}],
     [['m', '--loss', ' {"name": "focal"}', '--device=cuda'], ['m'], { loss: { name: 'focal' }, device: 'cuda' }],
   ])('%j', (given, positionals, values) => {
     expect(read(...given)).toEqual({ positionals, values, json: false });

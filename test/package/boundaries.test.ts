@@ -68,6 +68,9 @@ const homes: readonly [pattern: RegExp, home: RegExp][] = [
   [/^@huggingface\/tokenizers$/, /^data\/text\//],
   [/^(c12|picocolors|string-width)$/, /^cli\//],
   [/^(preact|@preact\/)/, /^studio\//],
+  [/^uqr$/, /^(cli|studio)\//],
+  [/^open$/, /^node\/browser\.ts$/],
+  [/^@noble\/hashes\//, /^digest\.ts$/],
 ];
 
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' })

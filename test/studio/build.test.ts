@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildStudio } from '../../scripts/studio/build.ts';
 import { META_POLICY, PAGE_POLICY, POLICY, SECURITY_HEADERS } from '../../src/content-security.ts';
 import { type Serving, serve } from '../../src/node/commands/serving.ts';
-import { servedModel } from '../../src/node/commands/studio.ts';
+import { offeredModel } from '../../src/node/commands/studio.ts';
 import { readModelFile, writeModelFile } from '../../src/node/models/files.ts';
 import { readModel } from '../../src/onnx/index.ts';
 import { smallModel } from '../small-models.ts';
@@ -71,7 +71,7 @@ describe('the built page', () => {
   test('has a service worker that knows all its files', () => {
     const worker = read('service-worker.js');
     const expected = files
-      .filter((file) => !/^(?:service-worker\.js|licenses\.md|served-model\.json)$/.test(file))
+      .filter((file) => !/^(?:service-worker\.js|licenses\.md|served\.json)$/.test(file))
       .map((file) => (file === 'index.html' ? './' : file));
     for (const file of expected) expect(worker).toContain(`"${file}"`);
     // It sends what the server sends.
@@ -174,15 +174,13 @@ describe('the server', () => {
 });
 
 describe('the model of the command', () => {
-  const about = (files: Awaited<ReturnType<typeof servedModel>>) =>
-    JSON.parse(new TextDecoder().decode(files['served-model.json'] as Uint8Array));
   const hash = (contents: Uint8Array) => createHash('sha256').update(contents).digest('hex');
 
   test('is its file, with its checksum and the files next to it', async () => {
-    const files = await servedModel('default', {});
-    const contents = readFileSync(files['served-model.onnx'] as string);
-    expect(about(files)).toMatchObject({ name: 'default', size: contents.length, sha256: hash(contents) });
-    expect(about(files).preprocessorConfig).toEqual(
+    const { about, contents: path } = await offeredModel('default', {});
+    const contents = readFileSync(path as string);
+    expect(about).toMatchObject({ name: 'default', size: contents.length, sha256: hash(contents) });
+    expect(about.preprocessorConfig).toEqual(
       JSON.parse(readFileSync('artifacts/default/preprocessor_config.json', 'utf8')),
     );
   });
@@ -191,9 +189,8 @@ describe('the model of the command', () => {
     const path = join(folder, 'external', 'net.onnx');
     const model = await readModelFile('artifacts/default/onnx/model.onnx');
     await writeModelFile(path, model, { externalData: true });
-    const files = await servedModel(path, {});
-    const contents = files['served-model.onnx'] as Uint8Array;
-    expect(about(files)).toMatchObject({ name: 'net', size: contents.length, sha256: hash(contents) });
+    const { about, contents } = (await offeredModel(path, {})) as { about: unknown; contents: Uint8Array };
+    expect(about).toMatchObject({ name: 'net', size: contents.length, sha256: hash(contents) });
     const names = (one: typeof model) => [...one.graph.initializers.keys()];
     expect(names(readModel(contents))).toEqual(names(model));
   });
@@ -207,6 +204,6 @@ describe('the model of the command', () => {
     });
     const path = join(folder, 'text.onnx');
     await writeModelFile(path, model);
-    await expect(servedModel(path, {})).rejects.toThrow('text reads texts, but the studio makes image classifiers');
+    await expect(offeredModel(path, {})).rejects.toThrow('text reads texts, but the studio makes image classifiers');
   });
 });

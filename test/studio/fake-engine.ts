@@ -218,6 +218,7 @@ export function host(options: FakeOptions = {}, given: Partial<StudioHost> = {})
       onProgress?.({ received: 5, total: 5 });
       return PHOTO;
     },
+    network: [],
     keeps: true,
     clearPage: async () => {},
     ...given,

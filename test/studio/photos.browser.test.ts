@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import axe from 'axe-core';
 import { unzipSync, zipSync } from 'fflate';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import sharp from 'sharp';
@@ -11,8 +10,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildStudio } from '../../scripts/studio/build.ts';
 import { recommendedModel } from '../../src/catalogue.ts';
 import { type Serving, serve } from '../../src/node/commands/serving.ts';
-import { servedModel } from '../../src/node/commands/studio.ts';
+import { filesOf, offeredModel } from '../../src/node/commands/studio.ts';
 import { launch } from '../web/browser.ts';
+import { violations } from './violations.ts';
 
 let folder: string;
 let serving: Serving;
@@ -81,16 +81,6 @@ async function open(context: BrowserContext, address = serving.address): Promise
   await page.goto(address);
   await page.waitForSelector('#images');
   return page;
-}
-
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const found = await page.evaluate(async () => {
-    // biome-ignore lint/suspicious/noExplicitAny: axe puts itself there
-    const { violations } = await (globalThis as any).axe.run(document, { resultTypes: ['violations'] });
-    return violations as { id: string; nodes: { target: string[] }[] }[];
-  });
-  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`);
 }
 
 async function addPhotographs(page: Page): Promise<void> {
@@ -195,7 +185,7 @@ test('without a network the page reports it, and offers a file and the drawings 
 });
 
 test('the model of the command is there at once, for the page and its training', async () => {
-  const files = await servedModel('default', {});
+  const files = filesOf(await offeredModel('default', {}));
   const command = await serve(folder, 0, { files });
   const context = await browser.newContext();
   const page = await open(context, command.address);

@@ -42,7 +42,7 @@ export const styled = (literals: TemplateStringsArray, ...parts: readonly (Text 
 export const joined = (texts: readonly Text[], separator = ''): Styled =>
   new Styled(texts.flatMap((text, i) => [...(i ? [{ text: separator }] : []), ...spansOf(text)]));
 
-const NAMES = ['bold', 'dim', 'red', 'green', 'yellow', 'cyan'] as const;
+const NAMES = ['bold', 'dim', 'red', 'green', 'yellow', 'cyan', 'whiteBright', 'bgBlack'] as const;
 
 /** Functions that add a colour to a text. */
 export type Colours = Readonly<Record<(typeof NAMES)[number], (text: Text) => Styled>>;

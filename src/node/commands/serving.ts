@@ -1,10 +1,15 @@
-/** Serves folders to this machine, with the security headers of the studio. Cross-origin isolation enables WebAssembly threads. */
+/**
+ * Serves folders to this machine, or to its network, with the security headers of the studio. Cross-origin isolation enables WebAssembly
+ * threads.
+ */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize, sep } from 'node:path';
 import { PAGE_HEADERS, SECURITY_HEADERS } from '../../content-security.ts';
+import { inUrl, isEverywhere, LOCAL_NAMES, namesOf, ownAddresses, withoutToken } from './network.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -24,33 +29,50 @@ const CACHING = { 'Cache-Control': 'no-cache' };
 const HEADERS = { ...SECURITY_HEADERS, ...CACHING };
 
 export interface Serving {
-  /** Ends in a slash. */
+  /** For this machine. Ends in a slash. */
   readonly address: string;
+  /** For other devices, the likeliest to work first; empty if only this machine is served. */
+  readonly network: readonly string[];
   close(): Promise<void>;
 }
 
-/** What is served next to the files of the folder. */
-export interface Additions {
+/** A file: its contents, its path, or a function that makes its contents for each request. */
+type Addition = Uint8Array | string | (() => Uint8Array);
+
+/** Serves other devices too. */
+export interface NetworkAccess {
+  /** Address or name to listen on. */
+  readonly host: string;
+  /** Every URL begins with it. */
+  readonly token: string;
+}
+
+export interface ServeOptions {
   /** Other folders, by their name inside the first one. */
   readonly folders?: Readonly<Record<string, string>>;
-  /** Other files, by their name inside the first one: their contents, or their paths. */
-  readonly files?: Readonly<Record<string, Uint8Array | string>>;
+  /** Other files, by their name inside the first one. */
+  readonly files?: Readonly<Record<string, Addition>>;
+  /** Only this machine is served unless given. */
+  readonly network?: NetworkAccess;
+  /** PEM texts, for https. */
+  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer };
 }
 
 /** @param port 0 for any free port */
-export async function serve(folder: string, port: number, additions: Additions = {}): Promise<Serving> {
-  const server = createServer(async ({ url = '/', method, headers: { host } }, response) => {
-    if (!isLocalHost(host, (server.address() as AddressInfo | null)?.port)) {
-      response.writeHead(421, { ...HEADERS, 'Content-Type': 'text/plain' });
-      response.end('this server only answers to localhost\n');
-      return;
-    }
-    const file = await fileFor(folder, additions, url);
-    if (!file || (method !== 'GET' && method !== 'HEAD')) {
-      response.writeHead(file ? 405 : 404, { ...HEADERS, 'Content-Type': 'text/plain' });
-      response.end(file ? 'only GET is supported\n' : 'not found\n');
-      return;
-    }
+export async function serve(folder: string, port: number, options: ServeOptions = {}): Promise<Serving> {
+  const { network, tls } = options;
+  const site = (): Site => ({ port: (server.address() as AddressInfo).port, isSecure: tls !== undefined, network });
+  const listener: RequestListener = async (request, response) => {
+    const refuse = ({ status, text, headers }: Refusal) => {
+      response.writeHead(status, { ...HEADERS, ...headers, 'Content-Type': 'text/plain' });
+      response.end(`${text}\n`);
+    };
+    const path = admit(request, site());
+    if (typeof path !== 'string') return refuse(path);
+    const { method } = request;
+    const file = await fileFor(folder, options, path);
+    if (!file) return refuse({ status: 404, text: 'not found' });
+    if (method !== 'GET' && method !== 'HEAD') return refuse({ status: 405, text: 'only GET is supported' });
     const end = extname(file.path);
     const type = TYPES[end] ?? 'application/octet-stream';
     const security = end === '.html' ? { ...PAGE_HEADERS, ...CACHING } : HEADERS;
@@ -58,10 +80,11 @@ export async function serve(folder: string, port: number, additions: Additions =
     if (method === 'HEAD') response.end();
     else if (file.contents) response.end(file.contents);
     else createReadStream(file.path).pipe(response);
-  });
-  await listening(server, port);
+  };
+  const server: Server = tls ? createSecureServer(tls, listener) : createServer(listener);
+  await listening(server, port, network?.host ?? '127.0.0.1');
   return {
-    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    ...addressesOf(site()),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -70,10 +93,49 @@ export async function serve(folder: string, port: number, additions: Additions =
   };
 }
 
+/** A server that listens. */
+interface Site {
+  readonly port: number;
+  readonly isSecure: boolean;
+  readonly network: NetworkAccess | undefined;
+}
+
+function addressesOf({ port, isSecure, network }: Site): Pick<Serving, 'address' | 'network'> {
+  const url = (host: string) =>
+    `${isSecure ? 'https' : 'http'}://${inUrl(host)}:${port}/${network ? `${network.token}/` : ''}`;
+  if (!network) return { address: url('127.0.0.1'), network: [] };
+  const { host } = network;
+  return isEverywhere(host)
+    ? { address: url('127.0.0.1'), network: ownAddresses().map(url) }
+    : { address: url(host), network: [url(host)] };
+}
+
+interface Refusal {
+  readonly status: number;
+  readonly text: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** @returns the path of the file that a request asks for, or why it gets none */
+function admit({ url = '/', headers: { host } }: IncomingMessage, site: Site): string | Refusal {
+  const { network } = site;
+  if (!isOwnHost(host, site)) {
+    const text = network ? 'open the address that the command printed' : 'this server only answers to localhost';
+    return { status: 421, text };
+  }
+  if (!network) return url;
+  const path = withoutToken(url, network.token);
+  if (path === undefined) return { status: 403, text: 'open the address that the command printed, with its token' };
+  if (path.startsWith('/')) return path;
+  return { status: 308, text: 'the address ends in a slash', headers: { Location: `/${network.token}/` } };
+}
+
 /** Whether the Host header names this machine. Otherwise a foreign page could read the answers (DNS rebinding). */
-function isLocalHost(host: string | undefined, port: number | undefined): boolean {
-  const names = ['127.0.0.1', 'localhost', '[::1]'];
-  return names.some((name) => host === `${name}:${port}` || (port === 80 && host === name));
+function isOwnHost(host: string | undefined, { port, isSecure, network }: Site): boolean {
+  const names = network ? namesOf(network.host) : LOCAL_NAMES;
+  const given = host?.toLowerCase();
+  const isUsual = port === (isSecure ? 443 : 80);
+  return names.some((name) => given === `${name}:${port}` || (isUsual && given === name));
 }
 
 interface ServedFile {
@@ -83,11 +145,16 @@ interface ServedFile {
   readonly contents?: Uint8Array;
 }
 
-async function fileFor(root: string, { folders, files = {} }: Additions, url: string): Promise<ServedFile | undefined> {
+async function fileFor(
+  root: string,
+  { folders, files = {} }: ServeOptions,
+  url: string,
+): Promise<ServedFile | undefined> {
   const path = pathOf(url);
   if (path === undefined) return undefined;
   const name = path.slice(1);
-  const added = Object.hasOwn(files, name) ? files[name] : undefined;
+  const addition = Object.hasOwn(files, name) ? files[name] : undefined;
+  const added = typeof addition === 'function' ? addition() : addition;
   if (added instanceof Uint8Array) return { path: name, size: added.length, contents: added };
   return fileAt(added ?? placeOf(root, folders ?? {}, path));
 }
@@ -119,8 +186,8 @@ function placeOf(root: string, folders: Readonly<Record<string, string>>, path: 
   return file.startsWith(normalize(folder + sep)) ? file : undefined;
 }
 
-const listening = (server: Server, port: number): Promise<void> =>
+const listening = (server: Server, port: number, host: string): Promise<void> =>
   new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
+    server.listen(port, host, resolve);
   });

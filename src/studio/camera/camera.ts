@@ -6,6 +6,9 @@ import type { Problem } from '../state/types.ts';
 /** Pixels of a camera image's side. */
 const SIDE = 320;
 
+/** Whether the browser gives this page a live camera. Over http from another machine, it does not. */
+export const hasLiveCamera = (): boolean => navigator.mediaDevices !== undefined;
+
 type Facing = 'user' | 'environment';
 
 /** A camera for as long as the component is there. */
@@ -26,7 +29,7 @@ export function useCamera() {
       ready.value = false;
       problem.value = undefined;
       try {
-        if (!navigator.mediaDevices) throw new DOMException('', 'InsecureContextError');
+        if (!hasLiveCamera()) throw new DOMException('', 'InsecureContextError');
         stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: wanted }, audio: false });
         if (gone) return stop();
         video.current!.srcObject = stream;

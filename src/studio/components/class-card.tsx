@@ -1,11 +1,12 @@
 import { useSignal } from '@preact/signals';
-import { useRef } from 'preact/hooks';
+import { hasLiveCamera } from '../camera/camera.ts';
 import { useStudio } from '../context.ts';
-import { filesOfInput, filesOfTransfer } from '../files/folders.ts';
+import { filesOfTransfer } from '../files/folders.ts';
 import type { StudioClass } from '../state/types.ts';
 import { CameraDialog } from './camera-dialog.tsx';
 import { tintOf } from './colours.ts';
 import { DrawDialog } from './draw-dialog.tsx';
+import { useFilesInput } from './files-input.tsx';
 import { focusSoon } from './focus.ts';
 import { Icon } from './icon.tsx';
 import { takeIn } from './intake.ts';
@@ -17,9 +18,13 @@ export function ClassCard({ entry, index }: { readonly entry: StudioClass; reado
   const studio = useStudio();
   const dialog = useSignal<'camera' | 'draw' | undefined>(undefined);
   const over = useSignal(false);
-  const files = useRef<HTMLInputElement>(null);
   const { id, name, images } = entry;
   const shownName = name.trim() || `class ${index + 1}`;
+
+  const take = (files: readonly File[]) => takeIn(studio, id, files);
+  const files = useFilesInput({ accept: 'image/*', multiple: true }, take);
+  const photo = useFilesInput({ accept: 'image/*', capture: true }, take);
+  const isLive = hasLiveCamera();
 
   const close = () => {
     dialog.value = undefined;
@@ -50,11 +55,7 @@ export function ClassCard({ entry, index }: { readonly entry: StudioClass; reado
         event.stopPropagation();
         over.value = false;
         const placed = event.dataTransfer ? await filesOfTransfer(event.dataTransfer) : [];
-        await takeIn(
-          studio,
-          id,
-          placed.map(({ file }) => file),
-        );
+        await take(placed.map(({ file }) => file));
       }}
     >
       <header>
@@ -77,7 +78,8 @@ export function ClassCard({ entry, index }: { readonly entry: StudioClass; reado
         <button
           type="button"
           onClick={() => {
-            dialog.value = 'camera';
+            if (isLive) dialog.value = 'camera';
+            else photo.ask();
           }}
         >
           <Icon name="camera" />
@@ -92,22 +94,12 @@ export function ClassCard({ entry, index }: { readonly entry: StudioClass; reado
           <Icon name="pen" />
           Draw
         </button>
-        <button type="button" onClick={() => files.current?.click()}>
+        <button type="button" onClick={files.ask}>
           <Icon name="file" />
           Files
         </button>
-        <input
-          ref={files}
-          type="file"
-          accept="image/*"
-          multiple
-          hidden
-          onChange={async ({ currentTarget }) => {
-            const chosen = filesOfInput(currentTarget).map(({ file }) => file);
-            currentTarget.value = '';
-            await takeIn(studio, id, chosen);
-          }}
-        />
+        {files.input}
+        {!isLive && photo.input}
       </div>
       {images.length === 0 && <p class="hint dropping">or drop images here, or paste them</p>}
       <Thumbnails entry={entry} />

@@ -78,9 +78,12 @@ export function DownloadSection() {
         <pre>
           <code>{USE}</code>
         </pre>
-        <button type="button" class="quiet" onClick={copy} aria-label="Copy the two lines">
-          <Icon name={copied.value ? 'check' : 'copy'} />
-        </button>
+        {/* Over http, browsers give no clipboard. */}
+        {navigator.clipboard && (
+          <button type="button" class="quiet" onClick={copy} aria-label="Copy the two lines">
+            <Icon name={copied.value ? 'check' : 'copy'} />
+          </button>
+        )}
       </div>
     </section>
   );

@@ -2,12 +2,13 @@ import { useSignal } from '@preact/signals';
 import { useStudio } from '../context.ts';
 import { Brand } from './brand.tsx';
 import { Icon } from './icon.tsx';
+import { PhoneDialog } from './phone-dialog.tsx';
 import { ProjectsDialog } from './projects-dialog.tsx';
 
 /** @param notice something about this visit that is good to know */
 export function Header({ notice }: { readonly notice: string | undefined }) {
-  const { projects, board } = useStudio();
-  const open = useSignal(false);
+  const { projects, board, host } = useStudio();
+  const open = useSignal<'projects' | 'phone' | undefined>(undefined);
   const { name } = projects.current.value;
   return (
     <>
@@ -20,12 +21,24 @@ export function Header({ notice }: { readonly notice: string | undefined }) {
           <h1>
             Thaw <span>studio</span>
           </h1>
+          {host.network.length > 0 && (
+            <button
+              type="button"
+              class="quiet to-phone"
+              onClick={() => {
+                open.value = 'phone';
+              }}
+            >
+              <Icon name="phone" />
+              Use your phone
+            </button>
+          )}
           <button
             type="button"
             class="quiet project"
             aria-label={`Projects. This is ${name}`}
             onClick={() => {
-              open.value = true;
+              open.value = 'projects';
             }}
           >
             <Icon name="folder" />
@@ -37,11 +50,18 @@ export function Header({ notice }: { readonly notice: string | undefined }) {
           {notice && <span class="note">{notice}</span>}
         </p>
       </header>
-      {open.value && (
+      {open.value === 'projects' && (
         <ProjectsDialog
           onClose={() => {
-            open.value = false;
+            open.value = undefined;
             board.clear('projects');
+          }}
+        />
+      )}
+      {open.value === 'phone' && (
+        <PhoneDialog
+          onClose={() => {
+            open.value = undefined;
           }}
         />
       )}

@@ -1,5 +1,4 @@
 import { useSignal } from '@preact/signals';
-import { useRef } from 'preact/hooks';
 import { fileNameOf } from '../../file-names.ts';
 import { plural } from '../../report/format.ts';
 import { useStudio } from '../context.ts';
@@ -7,6 +6,7 @@ import { readProject, writeProject } from '../files/project-file.ts';
 import { saveFile } from '../files/save.ts';
 import type { ProjectEntry } from '../state/projects.ts';
 import { Dialog } from './dialog.tsx';
+import { useFilesInput } from './files-input.tsx';
 import { useKeptFocus } from './focus.ts';
 import { Icon } from './icon.tsx';
 import { readGroups } from './intake.ts';
@@ -18,7 +18,6 @@ const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle:
 export function ProjectsDialog({ onClose }: { readonly onClose: () => void }) {
   const studio = useStudio();
   const { projects, board } = studio;
-  const files = useRef<HTMLInputElement>(null);
   const busy = useSignal(false);
   const area = useKeptFocus<HTMLDivElement>();
   const current = projects.current.value;
@@ -50,6 +49,7 @@ export function ProjectsDialog({ onClose }: { readonly onClose: () => void }) {
         hint: 'The others are here.',
       });
   };
+  const files = useFilesInput({ accept: '.zip' }, async ([file]) => file && run(() => load(file)));
   const remove = ({ id, name, images }: ProjectEntry) => {
     const question = `Delete “${name}” with ${plural(images, 'image')} and what it has learned? This cannot be undone.`;
     if (confirm(question)) void run(() => studio.deleteProject(id));
@@ -107,7 +107,7 @@ export function ProjectsDialog({ onClose }: { readonly onClose: () => void }) {
             <Icon name="download" />
             Save as a file
           </button>
-          <button type="button" class="secondary" onClick={() => files.current?.click()}>
+          <button type="button" class="secondary" onClick={files.ask}>
             <Icon name="folder" />
             Load a file
           </button>
@@ -120,17 +120,7 @@ export function ProjectsDialog({ onClose }: { readonly onClose: () => void }) {
           <Icon name="bin" />
           Delete everything
         </button>
-        <input
-          ref={files}
-          type="file"
-          accept=".zip"
-          hidden
-          onChange={({ currentTarget }) => {
-            const [file] = currentTarget.files ?? [];
-            currentTarget.value = '';
-            if (file) void run(() => load(file));
-          }}
-        />
+        {files.input}
       </div>
     </Dialog>
   );

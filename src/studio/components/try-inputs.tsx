@@ -4,10 +4,11 @@ import { useCamera } from '../camera/camera.ts';
 import { useStudio } from '../context.ts';
 import { drawingBlob } from '../drawing/blob.ts';
 import type { Stroke } from '../drawing/strokes.ts';
-import { filesOfInput, filesOfTransfer } from '../files/folders.ts';
+import { filesOfTransfer } from '../files/folders.ts';
 import { IMAGES_TAKEN, listed, readImages, urlOf } from '../files/images.ts';
 import { CameraView } from './camera-view.tsx';
 import { DrawingPad } from './drawing-pad.tsx';
+import { useFilesInput } from './files-input.tsx';
 import { Icon } from './icon.tsx';
 
 interface InputProps {
@@ -50,10 +51,14 @@ export function TryCamera({ show }: InputProps) {
   return <CameraView camera={camera} />;
 }
 
-export function TryFile({ show, moment }: InputProps) {
+interface FileProps extends InputProps {
+  /** Whether a phone takes a photo with its own camera instead. */
+  readonly capture?: boolean;
+}
+
+export function TryFile({ show, moment, capture }: FileProps) {
   const { board } = useStudio();
   const image = useSignal<Blob | undefined>(undefined);
-  const input = useRef<HTMLInputElement>(null);
   const shown = image.value;
 
   useEffect(() => {
@@ -67,6 +72,7 @@ export function TryFile({ show, moment }: InputProps) {
     if (refused.length) board.show('try', { message: `${listed(refused)} cannot be read.`, hint: IMAGES_TAKEN });
     else image.value = images[0];
   };
+  const { ask, input } = useFilesInput({ accept: 'image/*', capture }, take);
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: dropping is one way more; the button is for all
     <div
@@ -79,22 +85,12 @@ export function TryFile({ show, moment }: InputProps) {
       onPaste={async ({ clipboardData }) => take(Array.from(clipboardData?.files ?? []))}
     >
       {shown && <img src={urlOf(shown)} alt="What it looks at" />}
-      <button type="button" class={shown ? 'quiet corner' : 'secondary'} onClick={() => input.current?.click()}>
-        <Icon name="file" />
-        {shown ? 'Another' : 'Choose an image'}
+      <button type="button" class={shown ? 'quiet corner' : 'secondary'} onClick={ask}>
+        <Icon name={capture ? 'camera' : 'file'} />
+        {shown ? 'Another' : capture ? 'Take a photo' : 'Choose an image'}
       </button>
-      {!shown && <p class="hint dropping">or drop it here, or paste it</p>}
-      <input
-        ref={input}
-        type="file"
-        accept="image/*"
-        hidden
-        onChange={async ({ currentTarget }) => {
-          const chosen = filesOfInput(currentTarget).map(({ file }) => file);
-          currentTarget.value = '';
-          await take(chosen);
-        }}
-      />
+      {!shown && !capture && <p class="hint dropping">or drop it here, or paste it</p>}
+      {input}
     </div>
   );
 }

@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals';
+import { hasLiveCamera } from '../camera/camera.ts';
 import { useStudio } from '../context.ts';
 import { arePhotographs } from '../state/classes.ts';
 import { Bars } from './bars.tsx';
@@ -44,8 +45,9 @@ export function TrySection() {
         }}
       />
       {way === 'draw' && <TryDrawing show={show} moment={moment} />}
-      {way === 'camera' && <TryCamera show={show} />}
-      {way === 'file' && <TryFile show={show} moment={moment} />}
+      {way === 'camera' &&
+        (hasLiveCamera() ? <TryCamera show={show} /> : <TryFile show={show} moment={moment} capture />)}
+      {way === 'file' && <TryFile key="file" show={show} moment={moment} />}
       <Trouble place="try" />
       <Bars classes={names} prediction={ready ? prediction.value : undefined} />
     </section>

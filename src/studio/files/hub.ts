@@ -1,5 +1,6 @@
 /** Models of the Hugging Face hub. */
 import { HUB } from '../../content-security.ts';
+import { sha1 } from '../../digest.ts';
 import { ThawError } from '../../errors.ts';
 import type { OwnModel } from '../state/types.ts';
 import { type DownloadOptions, download, request, WITHOUT_NETWORK } from './download.ts';
@@ -54,6 +55,5 @@ const changed = (path: string) =>
 /** Git's name for the contents of a file. */
 async function gitHash(contents: ArrayBuffer): Promise<string> {
   const blob = new Blob([`blob ${contents.byteLength}\0`, contents]);
-  const digest = await crypto.subtle.digest('SHA-1', await blob.arrayBuffer());
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return sha1(await blob.arrayBuffer());
 }

@@ -12,6 +12,8 @@ export interface StudioHost {
   photoModel(options: DownloadOptions): Promise<OwnModel>;
   /** The model of the command that serves the page, if it has one. */
   readonly served?: ServedModel;
+  /** Addresses of the page for other devices, the likeliest to work first. */
+  readonly network: readonly string[];
   /** Whether the worker keeps trainings. */
   readonly keeps: boolean;
   /** Deletes the copy of the page for visits without a network. */

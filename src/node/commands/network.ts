@@ -1,0 +1,62 @@
+/** A server that other devices of the network reach: its addresses, and the token that each request needs. */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hostname, type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
+
+/** Listens on all networks of this machine. */
+export const ALL_NETWORKS = '0.0.0.0';
+
+/** Whether a server on this address listens on all networks. */
+export const isEverywhere = (host: string): boolean => host === ALL_NETWORKS || host === '::';
+
+/** Names of this machine for itself. */
+export const LOCAL_NAMES: readonly string[] = ['127.0.0.1', 'localhost', '[::1]'];
+
+export const newToken = (): string => randomBytes(16).toString('base64url');
+
+type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
+
+/** Interfaces of containers, virtual machines and tunnels, which a phone does not reach. */
+const VIRTUAL = /^(docker|br-|veth|virbr|vbox|vmnet|vethernet|utun|tun|tap|wg|zt|tailscale|cni|flannel|bridge)/i;
+
+/** The usual ranges of home and office networks, the likeliest first. */
+const RANGES = [/^192\.168\./, /^10\./, /^172\.(1[6-9]|2\d|3[01])\./];
+
+function unlikelihood(name: string, address: string): number {
+  const range = RANGES.findIndex((pattern) => pattern.test(address));
+  // Without a router, machines choose an address of this range.
+  const isStranded = address.startsWith('169.254.');
+  return (range < 0 ? RANGES.length : range) + (VIRTUAL.test(name) ? 10 : 0) + (isStranded ? 20 : 0);
+}
+
+/** The IPv4 addresses at which other devices may reach this machine, the likeliest first. */
+export function ownAddresses(interfaces: Interfaces = networkInterfaces()): readonly string[] {
+  const found = Object.entries(interfaces).flatMap(([name, infos = []]) =>
+    infos
+      .filter(({ family, internal }) => family === 'IPv4' && !internal)
+      .map(({ address }) => ({ address, rank: unlikelihood(name, address) })),
+  );
+  return found.sort((a, b) => a.rank - b.rank).map(({ address }) => address);
+}
+
+/** An address or a name as it stands in a URL. */
+export const inUrl = (host: string): string => (host.includes(':') ? `[${host}]` : host);
+
+/** The names by which other devices ask for this machine, lower case. @param given the address or name to listen on */
+export function namesOf(given: string): readonly string[] {
+  const addresses = Object.values(networkInterfaces()).flatMap((infos = []) => infos.map(({ address }) => address));
+  const own = hostname().toLowerCase();
+  return [...LOCAL_NAMES, ...[given, ...addresses].map((host) => inUrl(host.toLowerCase())), own, `${own}.local`];
+}
+
+const digestOf = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+/**
+ * The URL without the token that it must begin with: `/TOKEN/assets/index.js` is `/assets/index.js`, and `/TOKEN` is empty. The comparison
+ * takes as long for every token.
+ *
+ * @returns undefined if the token is missing or wrong
+ */
+export function withoutToken(url: string, token: string): string | undefined {
+  const [, given, rest] = /^\/([^/?#]*)(.*)$/s.exec(url) ?? ['', '', ''];
+  return timingSafeEqual(digestOf(given), digestOf(token)) ? rest : undefined;
+}
