@@ -19,6 +19,7 @@ import type {
   Finished,
   ImageHandle,
   InputHandle,
+  LabelIssue,
   LoadRequest,
   ModelRequest,
   Opened,
@@ -93,6 +94,14 @@ export interface RemoteTraining<T extends TaskName = TaskName, I = ImageHandle> 
    * @throws ThawError `bad-model` or `bad-config` if the model or the method gives no map
    */
   explain(inputs: readonly I[], options?: ExplainOptions): Promise<readonly Explanation[]>;
+  /**
+   * Samples whose labels are probably wrong, the least plausible label first: a classifier over the pretrained model's features that did not
+   * learn from the sample contradicts its label. Predictions run in between.
+   *
+   * @throws ThawError `bad-config` if the task has no classes, during a training, or if `stop`, `close` or another `open` ends it; `bad-model` if
+   *   the model has no head; `bad-data` if there are more than two million pairs of samples and classes
+   */
+  labelIssues(): Promise<readonly LabelIssue[]>;
   /** Exports and measures the best weights. */
   finish(): Promise<Finished<T>>;
   /**
@@ -178,6 +187,7 @@ export function connect<I, M>(
         const sendable = await handles(inputs);
         return whileOpen(() => ask('explain', sendable, options));
       },
+      labelIssues: () => whileOpen(() => ask('labelIssues')),
       finish: () => whileOpen(() => ask('finish')) as Promise<Finished<T>>,
       report: (options = {}) => whileOpen(() => ask('report', options)),
       close: () =>

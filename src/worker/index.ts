@@ -10,6 +10,7 @@ export type {
   Finished,
   ImageHandle,
   InputHandle,
+  LabelIssue,
   LabelledSample,
   LoadRequest,
   Mistake,

@@ -137,6 +137,15 @@ export type Mistake<T extends TaskName = TaskName> = T extends 'classification'
     ? Omit<LabelsMistake, 'index'> & { readonly sample: number }
     : never;
 
+/** A sample whose label is probably wrong; `sample` is its place in the request. */
+export interface LabelIssue {
+  readonly sample: number;
+  readonly label: string;
+  /** The class that it probably has, and how probable that is. */
+  readonly likely: string;
+  readonly probability: number;
+}
+
 /** A finished model, discriminated by `status` and, if the task is not known, by `task`. */
 export type Finished<T extends TaskName = TaskName> = T extends TaskName
   ? {
@@ -203,6 +212,8 @@ export interface Methods {
   predict(inputs: readonly InputHandle[], options: Partial<TopOptions>): readonly Prediction[];
   /** Explains predictions by the current weights. */
   explain(inputs: readonly InputHandle[], options: ExplainOptions): readonly Explanation[];
+  /** Samples whose labels are probably wrong, the least plausible label first. It ends with the training, or by `stop`. */
+  labelIssues(): readonly LabelIssue[];
   finish(): Finished;
   /** The report of the finished model, as one HTML page. */
   report(options: ReportOptions): string;
@@ -230,6 +241,7 @@ export const METHODS: readonly Method[] = [
     'stop',
     'predict',
     'explain',
+    'labelIssues',
     'finish',
   ] as const),
   ...(['report', 'close', 'round', 'load', 'predictLoaded', 'explainLoaded', 'unload'] as const),

@@ -23,6 +23,7 @@ import {
   type ExpectedTask,
   type Finished,
   type InputHandle,
+  type LabelIssue,
   type Loaded,
   type LoadRequest,
   METHODS,
@@ -65,6 +66,8 @@ class Server implements Served {
   private readonly models: LoadedModels;
   private current: OpenTraining | undefined;
   private rounding: AbortController | undefined;
+  /** Of the search for wrong labels. */
+  private checking: AbortController | undefined;
   /** Of rounds, which follow each other. */
   private features: FeatureCache | undefined;
   private unlock: Awaited<ReturnType<ProjectStore['lock']>> | undefined;
@@ -152,6 +155,7 @@ class Server implements Served {
   async stop(): Promise<void> {
     this.current?.session.stop();
     this.rounding?.abort();
+    this.checking?.abort(new ThawError('bad-config', 'the search for wrong labels was stopped', 'Search again'));
     await this.resume();
   }
 
@@ -165,6 +169,15 @@ class Server implements Served {
     const training = this.opened();
     checkInputs(inputs, training.opened.noun, this.platform);
     return this.turns.run(() => training.explain(inputs, options));
+  }
+
+  async labelIssues(): Promise<readonly LabelIssue[]> {
+    const training = this.opened();
+    this.turns.refuseJob();
+    const checking = new AbortController();
+    this.checking = checking;
+    const { signal } = checking;
+    return this.turns.during(() => training.labelIssues({ giveWay: () => this.turns.giveWay(), signal }));
   }
 
   async finish(): Promise<Finished> {

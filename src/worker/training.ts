@@ -7,6 +7,7 @@ import {
   type ExplainOptions,
   type Explanation,
   explanations,
+  FeatureExtractor,
   finishModel,
   inMemory,
   inputPredictions,
@@ -14,6 +15,7 @@ import {
   nounOf,
   openSession,
   Predictor,
+  plainSource,
   readSettings,
   refuseSettingsOfRuns,
   type Session,
@@ -23,8 +25,9 @@ import {
 import { type Evaluated, type Prediction, TASKS, type Task } from '../tasks/index.ts';
 import type { Checkpoint, EpochRow, StopReason, TrainingEvent } from '../training/index.ts';
 import { cardOf, type RunRequest } from './card.ts';
+import { labelIssues, type SearchOptions } from './label-issues.ts';
 import type { RemotePlatform } from './platform.ts';
-import type { Finished, InputHandle, Opened, OpenRequest, RemoteEvent, ReportOptions } from './protocol.ts';
+import type { Finished, InputHandle, LabelIssue, Opened, OpenRequest, RemoteEvent, ReportOptions } from './protocol.ts';
 import { featureBytesOf, filesOf, imagesReader, samplesReading, withClasses } from './reading.ts';
 import { type ReportRequest, reportOf } from './report.ts';
 
@@ -159,6 +162,33 @@ export class OpenTraining {
     );
     this.current = { checkpoint, predictor };
     return predictor;
+  }
+
+  /**
+   * Labels that are probably wrong, by the features of the pretrained model: those of the trained one already fit the labels.
+   *
+   * @throws ThawError `bad-config` for another task, `bad-model` if the model has no head, `bad-data` if there are too many samples and classes; the
+   *   reason of the signal
+   */
+  async labelIssues(options: SearchOptions): Promise<readonly LabelIssue[]> {
+    const { request, platform } = this;
+    const { dataset, runtime, task } = this.session.parts;
+    if (task.facts.task !== 'classification')
+      throw new ThawError('bad-config', `labels of the task ${task.facts.task} are not checked`, 'Train a classifier');
+    const samples = [...dataset.train, ...dataset.val, ...dataset.test];
+    const extractor = await FeatureExtractor.open(
+      { model: readModel(request.model), files: filesOf(request) },
+      { runtime },
+    );
+    try {
+      // The training has reported unreadable images.
+      const { reader } = samplesReading(request.samples, {}, platform, () => {});
+      const source = plainSource(samples, extractor.parts.format, { reader, onProblem: () => {} });
+      const { classes } = task;
+      return await labelIssues({ samples, classes, batches: extractor.batches(source), size: extractor.size }, options);
+    } finally {
+      await extractor.release();
+    }
   }
 
   async finish(): Promise<Finished> {
