@@ -8,6 +8,7 @@ import {
   connect,
   describe,
   type Finished,
+  type LabelIssue,
   type Opened,
   type OpenRequest,
   type RemoteClient,
@@ -73,6 +74,8 @@ export interface FakeOptions {
   readonly epochsDone?: number;
   /** What a method throws. */
   readonly fails?: Partial<Record<keyof Methods, Error>>;
+  /** What the classes' check finds. */
+  readonly issues?: readonly LabelIssue[];
   /** `train` stops before this epoch, and waits for `resume`. */
   readonly holdAt?: number;
 }
@@ -144,6 +147,7 @@ export class FakeEngine {
     stop: () => this.resume('stop'),
     predict: (images) => images.map(() => PREDICTION),
     finish: () => finished,
+    labelIssues: () => this.options.issues ?? [],
     close: () => {},
   };
 

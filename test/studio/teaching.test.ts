@@ -21,7 +21,7 @@ describe('training', () => {
     const { studio, engines } = filled();
     await studio.train();
     const [{ request, asked }] = engines;
-    expect(asked).toEqual(['open', 'train', 'finish']);
+    expect(asked).toEqual(['open', 'train', 'finish', 'labelIssues']);
     expect(request).toMatchObject({ classes: ['a', 'b'], project: 'studio-1', preprocessorConfig: { size: 80 } });
     expect(request!.samples).toMatchObject(['a', 'a', 'b', 'b'].map((label) => ({ label })));
     const { run, result, ready, busy } = studio.teaching;
@@ -48,7 +48,7 @@ describe('training', () => {
     await training;
     expect(studio.teaching.run.value).toMatchObject({ phase: 'interrupted', why: 'interrupted' });
     expect(studio.teaching.result.value).toBeDefined();
-    expect(engines[0].asked).toEqual(['open', 'train', 'pause', 'predict', 'resume', 'stop', 'finish']);
+    expect(engines[0].asked).toEqual(['open', 'train', 'pause', 'predict', 'resume', 'stop', 'finish', 'labelIssues']);
   });
 
   test('that is stopped before it has learned anything leaves nothing', async () => {
@@ -133,7 +133,7 @@ describe('a closed tab', () => {
     expect(again.teaching.run.value).toMatchObject({ phase: 'resting', classes: ['a', 'b'] });
     expect(engines).toHaveLength(0);
     await again.teaching.resume();
-    expect(engines[0].asked).toEqual(['reopen', 'train', 'finish']);
+    expect(engines[0].asked).toEqual(['reopen', 'train', 'finish', 'labelIssues']);
     expect(again.teaching.run.value.rows).toEqual([1, 2, 3, 4].map(row));
     expect(again.teaching.run.value.phase).toBe('done');
   });

@@ -10,7 +10,7 @@ const holdsFocus = (area: Element): boolean => {
 /**
  * Keeps the focus in an area when a change takes away or disables what has it.
  *
- * @param target a selector of what in the area gets it; the area itself unless given, which needs a `tabIndex`
+ * @param target a selector of what in the area gets it; without one, or if there is none, the area itself, which needs a `tabIndex`
  */
 export function useKeptFocus<T extends HTMLElement>(target?: string): RefObject<T | null> {
   const area = useRef<T>(null);
@@ -19,8 +19,8 @@ export function useKeptFocus<T extends HTMLElement>(target?: string): RefObject<
   useLayoutEffect(() => {
     const { current } = area;
     if (!had || !current || holdsFocus(current)) return;
-    const next = target === undefined ? current : current.querySelector<HTMLElement>(target);
-    next?.focus({ preventScroll: true });
+    const next = target === undefined ? null : current.querySelector<HTMLElement>(target);
+    (next ?? current).focus({ preventScroll: true });
   });
   return area;
 }

@@ -7,6 +7,7 @@ import { useStudio } from '../context.ts';
 import { urlOf } from '../files/images.ts';
 import type { Result } from '../state/types.ts';
 import { ClassSearch, isFound } from './class-search.tsx';
+import { Doubts } from './doubts.tsx';
 
 /** Mistakes that are shown at most; the surest come first. */
 const SHOWN = 24;
@@ -54,6 +55,7 @@ export function MistakesSection() {
           {mistakes.length > SHOWN && <p class="hint">And {mistakes.length - SHOWN} more.</p>}
         </>
       )}
+      <Doubts />
       <details>
         <summary>What is taken for what</summary>
         {classes.length <= MATRIX ? (

@@ -54,8 +54,11 @@ function inWords(removal: Removal, { collection }: Studio): string {
     const rest = images.length ? ` and its ${plural(images.length, 'image')}` : '';
     return `Removed “${name.trim() || 'a class without a name'}”${rest}.`;
   }
-  const name = collection.classes.value.find(({ id }) => id === removal.classId)?.name;
-  return `Removed an image of “${name}”.`;
+  const nameOf = (classId: string) => collection.classes.value.find(({ id }) => id === classId)?.name;
+  const name = nameOf(removal.classId);
+  return removal.kind === 'move'
+    ? `Moved an image of “${name}” to “${nameOf(removal.to)}”.`
+    : `Removed an image of “${name}”.`;
 }
 
 /** Moves the focus to the restored class or image. */
@@ -64,7 +67,7 @@ function putBack(studio: Studio): void {
   if (!removal) return;
   focusSoon(
     () =>
-      (removal.kind === 'image' && document.querySelector<HTMLElement>(`[data-image="${removal.image.id}"] button`)) ||
+      (removal.kind !== 'class' && document.querySelector<HTMLElement>(`[data-image="${removal.image.id}"] button`)) ||
       document.querySelector<HTMLElement>(
         `[data-class="${removal.kind === 'class' ? removal.entry.id : removal.classId}"] .remove`,
       ) ||

@@ -2,7 +2,7 @@
 import { computed, signal } from '@preact/signals';
 import type { Board } from './board.ts';
 import { countImages, renamed, withClass, withClasses, withImages, withoutClass, withoutImage } from './classes.ts';
-import { removeImages, writeImages } from './draft.ts';
+import { type Draft, removeImages, writeImages } from './draft.ts';
 import { imagesOf, type Removal, restored } from './removals.ts';
 import type { Shelf } from './shelf.ts';
 import type { StudioClass, StudioImage } from './types.ts';
@@ -38,6 +38,8 @@ export interface CollectionHooks extends KeepHooks {
 
 export class Collection {
   readonly classes = signal(beginning());
+  /** Ids of images whose class somebody has confirmed. */
+  readonly confirmed = signal<readonly string[]>([]);
   readonly removed = signal<readonly Removal[]>([]);
   /** Files that are being read. */
   readonly reading = signal<{ readonly done: number; readonly all: number } | undefined>(undefined);
@@ -86,7 +88,21 @@ export class Collection {
     this.afterRemoval({ kind: 'image', classId, image: images[index], index });
   }
 
-  /** Undoes the last removal. @returns it */
+  moveImage(imageId: string, from: string, to: string): void {
+    const { images } = this.classes.value.find((one) => one.id === from)!;
+    const index = images.findIndex(({ id }) => id === imageId);
+    const image = images[index];
+    this.classes.value = withImages(withoutImage(this.classes.value, from, imageId), to, [image]);
+    this.afterRemoval({ kind: 'move', classId: from, to, image, index });
+  }
+
+  /** Confirms the class of an image: no check of the classes asks for it again. */
+  confirm(imageId: string): void {
+    this.confirmed.value = [...this.confirmed.value, imageId];
+    this.hooks.save();
+  }
+
+  /** Undoes the last removal or move. @returns it */
   undo(): Removal | undefined {
     const removal = this.removed.value.at(-1);
     if (!removal) return undefined;
@@ -131,8 +147,12 @@ export class Collection {
   }
 
   /** Shows a project's classes. @param others ids that are taken by images that no class has any more */
-  open(classes: readonly StudioClass[] = beginning(), others: readonly string[] = []): void {
+  open(
+    { classes, confirmed }: Pick<Draft, 'classes' | 'confirmed'> = { classes: beginning(), confirmed: [] },
+    others: readonly string[] = [],
+  ): void {
     this.classes.value = classes;
+    this.confirmed.value = confirmed;
     this.removed.value = [];
     this.last = undefined;
     const ids = [...others, ...classes.flatMap(({ id, images }) => [id, ...images.map((image) => image.id)])];

@@ -4,6 +4,8 @@ import type { ModelKind, OwnModel, Run, StudioClass, StudioImage, StudioSettings
 
 export interface Draft {
   readonly classes: readonly StudioClass[];
+  /** Ids of images whose class somebody has confirmed. */
+  readonly confirmed: readonly string[];
   /** Undefined until somebody chooses. */
   readonly kind: ModelKind | undefined;
   readonly own: OwnModel | undefined;
@@ -13,7 +15,7 @@ export interface Draft {
 }
 
 /** What `outline` holds: images are ids. */
-interface Outline extends Pick<Draft, 'kind' | 'settings' | 'run'> {
+interface Outline extends Pick<Draft, 'kind' | 'settings' | 'run'>, Partial<Pick<Draft, 'confirmed'>> {
   readonly version: 3;
   readonly classes: readonly { readonly id: string; readonly name: string; readonly images: readonly string[] }[];
   readonly hasModel: boolean;
@@ -52,12 +54,12 @@ export async function readImage(shelf: Shelf, id: string): Promise<Blob | undefi
 export async function readDraft(shelf: Shelf): Promise<Draft | undefined> {
   const [outline, model] = (await shelf.get(['outline', 'model'])) as [Outline | undefined, OwnModel | undefined];
   if (outline?.version !== 3) return undefined;
-  const { kind, settings, run, hasModel } = outline;
+  const { kind, settings, run, hasModel, confirmed = [] } = outline;
   const classes = await Promise.all(
     outline.classes.map(async ({ id, name, images }) => {
       const blobs = (await shelf.get(images.map(imageKey))) as readonly (Blob | undefined)[];
       return { id, name, images: images.flatMap((image, i) => (blobs[i] ? [{ id: image, blob: blobs[i] }] : [])) };
     }),
   );
-  return { classes, kind, own: hasModel ? model : undefined, settings, run };
+  return { classes, confirmed, kind, own: hasModel ? model : undefined, settings, run };
 }

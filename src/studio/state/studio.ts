@@ -3,6 +3,7 @@ import { batch, computed } from '@preact/signals';
 import { Board } from './board.ts';
 import { whatIsMissing } from './classes.ts';
 import { Collection, type KeepHooks, type NewClass } from './collection.ts';
+import { openDoubts } from './doubts.ts';
 import { type Draft, readDraft, readImage, writeModel, writeOutline } from './draft.ts';
 import type { StudioHost } from './host.ts';
 import { Keeper } from './keeper.ts';
@@ -43,6 +44,10 @@ export class Studio {
       images.some(({ id, label }, i) => id !== shown[i].id || label !== shown[i].label)
     );
   });
+  /** Images that are probably in the wrong class, until somebody decides. */
+  readonly doubts = computed(() =>
+    openDoubts(this.teaching.run.value.doubts ?? [], this.collection.classes.value, this.collection.confirmed.value),
+  );
   private readonly keeper = new Keeper({
     snapshot: () => this.snapshot(),
     onFailure: (error) =>
@@ -127,7 +132,7 @@ export class Studio {
     this.projects.add(name);
     batch(() => {
       this.board.clearAll();
-      this.collection.open([]);
+      this.collection.open({ classes: [], confirmed: [] });
       this.collection.addClasses(classes);
       this.setup.open(setup);
     });
@@ -184,7 +189,7 @@ export class Studio {
     batch(() => {
       this.board.clearAll();
       this.collection.open(
-        draft?.classes,
+        draft,
         draft?.run.images.map(({ id }) => id),
       );
       this.setup.open(draft);
@@ -208,6 +213,7 @@ export class Studio {
   private snapshot(): () => Promise<void> {
     const draft: Draft = {
       classes: this.collection.classes.value,
+      confirmed: this.collection.confirmed.value,
       kind: this.setup.chosen.value,
       own: this.setup.own.value,
       settings: this.setup.changes.value,

@@ -5,6 +5,7 @@ import type { Prediction } from '../../tasks/index.ts';
 import type { RemoteClient, RemoteEvent, RemoteTraining } from '../../worker/index.ts';
 import type { Board } from './board.ts';
 import { whatIsMissing } from './classes.ts';
+import { CHECKED_UNASKED } from './doubts.ts';
 import type { StudioHost } from './host.ts';
 import { placeOf } from './problems.ts';
 import { follow, isBusy, NO_RUN } from './run.ts';
@@ -37,6 +38,8 @@ export class Teaching {
   /** Ids of images that could not be read. */
   readonly unreadable = signal<ReadonlySet<string>>(new Set());
   readonly busy = computed(() => isBusy(this.run.value.phase));
+  /** Whether the classes of the images are being checked. */
+  readonly checking = signal(false);
   /** Whether images can be tried: once the first layer trains. */
   readonly ready = computed(() => {
     const { phase, opened } = this.run.value;
@@ -56,14 +59,13 @@ export class Teaching {
   async start({ classes, model, settings }: Lesson): Promise<void> {
     if (this.busy.value) return;
     const { board } = this.hooks;
-    board.clear('images', 'model', 'train', 'try', 'download');
+    board.clear('images', 'model', 'train', 'try', 'doubts', 'download');
     const missing = whatIsMissing(classes);
     if (missing) return board.show('images', missing);
     const images = classes.flatMap(({ name, images }) =>
       images.map(({ id, blob }) => ({ id, blob, label: name.trim() })),
     );
-    this.result.value = undefined;
-    this.unreadable.value = new Set();
+    this.forgetTraining();
     this.run.value = {
       ...NO_RUN,
       phase: 'opening',
@@ -144,15 +146,29 @@ export class Teaching {
     return this.training?.report({ thumbnails });
   }
 
+  /** Looks for images that are probably in the wrong class. */
+  async checkClasses(): Promise<void> {
+    const { training } = this;
+    if (!training || this.busy.value || this.checking.value) return;
+    this.checking.value = true;
+    try {
+      const found = await training.labelIssues();
+      if (this.training !== training) return;
+      const { images } = this.run.value;
+      this.change({ doubts: found.map(({ sample, ...doubt }) => ({ image: images[sample].id, ...doubt })) });
+    } catch (error) {
+      if (this.training === training) this.hooks.board.fail('doubts', error);
+    } finally {
+      if (this.training === training) this.checking.value = false;
+    }
+  }
+
   /** Leaves the training. What the worker keeps of it stays. */
   leave(): void {
     this.client?.terminate();
     this.client = undefined;
-    this.training = undefined;
-    this.finishing = undefined;
     this.run.value = NO_RUN;
-    this.result.value = undefined;
-    this.unreadable.value = new Set();
+    this.forgetTraining();
   }
 
   /** Removes trainings that the worker keeps. */
@@ -163,6 +179,14 @@ export class Teaching {
   }
 
   // ----------------------------------------------------------------------------------------------------------------
+
+  private forgetTraining(): void {
+    this.training = undefined;
+    this.finishing = undefined;
+    this.checking.value = false;
+    this.result.value = undefined;
+    this.unreadable.value = new Set();
+  }
 
   private started(): RemoteClient {
     if (this.client) return this.client;
@@ -231,6 +255,7 @@ export class Teaching {
     const score = scoreOf(evaluation.confusion);
     this.result.value = { classes, evaluation, score, files, mistakes: shown.flat() };
     this.change({ phase: this.run.value.why === 'interrupted' ? 'interrupted' : 'done' });
+    if (!this.run.value.doubts && images.length <= CHECKED_UNASKED) void this.checkClasses();
   }
 
   private take(event: RemoteEvent): void {

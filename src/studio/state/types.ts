@@ -44,7 +44,16 @@ export interface Problem {
 }
 
 /** What of the page a problem belongs to: it is shown there. `class:ID` is a class's card. */
-export type Place = 'images' | 'model' | 'photo-model' | 'train' | 'try' | 'download' | 'projects' | `class:${string}`;
+export type Place =
+  | 'images'
+  | 'model'
+  | 'photo-model'
+  | 'train'
+  | 'try'
+  | 'doubts'
+  | 'download'
+  | 'projects'
+  | `class:${string}`;
 
 /** `resting`: it was under way when the page was closed, and can go on. */
 export type Phase =
@@ -78,6 +87,18 @@ export interface Run {
   /** Seconds of the steps of this stage so far, to estimate the rest. */
   readonly pace: { readonly steps: number; readonly seconds: number };
   readonly why?: StopReason;
+  /** Images that were probably in the wrong class; undefined until the classes were checked. */
+  readonly doubts?: readonly Doubt[];
+}
+
+/** An image that is probably in the wrong class. */
+export interface Doubt {
+  /** Its id. */
+  readonly image: string;
+  /** The class of the run, and the one that is more probable, by name. */
+  readonly label: string;
+  readonly likely: string;
+  readonly probability: number;
 }
 
 /** A validation image that the finished model takes for another class. */
