@@ -102,7 +102,7 @@ describe('an image that is probably in the wrong class', () => {
     const { studio: again, engines } = await reopened(shelf, { epochsDone: 4 });
     await until(() => again.teaching.result.value !== undefined);
     expect(asked(again)).toEqual([]);
-    expect(engines[0].asked).toEqual(['reopen', 'finish']);
+    expect(engines[0].asked).toEqual(['reopen', 'finish', 'load']);
     expect(shown(again)).toEqual(shown(studio));
   });
 

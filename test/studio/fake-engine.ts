@@ -1,5 +1,6 @@
 /** A worker that answers at once, and does no arithmetic. */
 
+import type { Explanation } from '../../src/session/index.ts';
 import type { StudioHost } from '../../src/studio/state/host.ts';
 import type { TaskEvaluation } from '../../src/tasks/index.ts';
 import type { EpochRow, StopReason } from '../../src/training/index.ts';
@@ -9,6 +10,7 @@ import {
   describe,
   type Finished,
   type LabelIssue,
+  type LoadRequest,
   type Opened,
   type OpenRequest,
   type RemoteClient,
@@ -74,6 +76,8 @@ export interface FakeOptions {
   readonly epochsDone?: number;
   /** What a method throws. */
   readonly fails?: Partial<Record<keyof Methods, Error>>;
+  /** Parts of what `finish` gives. */
+  readonly finished?: Partial<Finished<'classification'>>;
   /** What the classes' check finds. */
   readonly issues?: readonly LabelIssue[];
   /** `train` stops before this epoch, and waits for `resume`. */
@@ -84,6 +88,7 @@ export class FakeEngine {
   readonly asked: (keyof Methods)[] = [];
   request: OpenRequest | undefined;
   readonly client: RemoteClient;
+  loaded: LoadRequest | undefined;
   terminated = false;
   readonly forgotten: string[] = [];
   end: (reason: Error) => void = () => {};
@@ -146,7 +151,14 @@ export class FakeEngine {
     resume: () => this.emit({ type: 'resumed' }),
     stop: () => this.resume('stop'),
     predict: (images) => images.map(() => PREDICTION),
-    finish: () => finished,
+    finish: () => ({ ...finished, ...this.options.finished }) as Finished,
+    load: (request) => {
+      this.loaded = request;
+      return { id: 1, labels: ['a', 'b'] };
+    },
+    predictLoaded: (_, images) => images.map(() => ({ ...PREDICTION, unknown: true, unknownScore: 0.9 })),
+    explainLoaded: (_, images) => images.map(() => EXPLANATION),
+    unload: () => {},
     labelIssues: () => this.options.issues ?? [],
     close: () => {},
   };
@@ -170,6 +182,13 @@ export class FakeEngine {
 
 export const PREDICTION = { label: 'b', probability: 0.75, probabilities: { a: 0.25, b: 0.75 } };
 
+/** A map whose strongest part is at the top right. */
+export const EXPLANATION: Explanation = {
+  ...{ label: 'b', method: 'grad-cam', score: 2, probability: 0.75 },
+  map: { width: 3, height: 3, values: Float32Array.of(0, 0, 9, 0, 1, 0, -4, 0, 0), peak: 9 },
+  area: { left: 0, top: 0, width: 1, height: 1 },
+};
+
 const opened = (classes: readonly string[]): Opened => ({
   task: 'classification',
   device: 'wasm',
@@ -190,7 +209,10 @@ const finished: Finished<'classification'> = {
   status: 'finished',
   task: 'classification',
   verification: { samples: 2, maxDifference: 0, agreement: 1, holds: true },
-  files: [['onnx/model.onnx', new Uint8Array([1, 2, 3])]],
+  files: [
+    ['onnx/model.onnx', new Uint8Array([1, 2, 3])],
+    ['config.json', new TextEncoder().encode('{"id2label":{"0":"a","1":"b"}}')],
+  ],
   // The part that the studio shows.
   evaluation: {
     loss: 0.5,

@@ -3,6 +3,7 @@ import { unzipSync, zipSync } from 'fflate';
 import { describe, expect, test } from 'vitest';
 import { readAugmentation } from '../../src/data/index.ts';
 import { readSettings } from '../../src/session/index.ts';
+import { inWords as explanationInWords } from '../../src/studio/components/explained.ts';
 import { exampleDrawings } from '../../src/studio/drawing/examples.ts';
 import { byFolder } from '../../src/studio/files/folders.ts';
 import { listed } from '../../src/studio/files/images.ts';
@@ -266,4 +267,18 @@ describe('a project as a file', () => {
   ])('that %s is refused', async (_, file, message) => {
     await expect(readProject(await file())).rejects.toThrow(message);
   });
+});
+
+test.each([
+  [2, 'The brightest parts speak most for b: at the top right.'],
+  [0, 'The brightest parts speak most for b: at the top left.'],
+  [4, 'The brightest parts speak most for b: in the middle.'],
+  [3, 'The brightest parts speak most for b: on the left.'],
+  [7, 'The brightest parts speak most for b: at the bottom.'],
+])('a map with its strongest part in cell %i is put into words', (cell, words) => {
+  const area = { left: 0, top: 0, width: 1, height: 1 };
+  const map = { width: 3, height: 3, values: new Float32Array(9).fill(-1), peak: 5 };
+  map.values[cell] = 5;
+  expect(explanationInWords('b', { map, area })).toBe(words);
+  expect(explanationInWords('b', { map: { ...map, peak: 0 }, area })).toBe('No part of the image speaks for b.');
 });

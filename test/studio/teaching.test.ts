@@ -1,8 +1,11 @@
 // A training, and what is left of it when the page was closed.
 import { describe, expect, test } from 'vitest';
+import { UNKNOWN } from '../../src/data/index.ts';
 import { ThawError } from '../../src/errors.ts';
+import { titleOf } from '../../src/studio/state/classes.ts';
 import { memoryShelf } from '../../src/studio/state/shelf.ts';
-import { PREDICTION, row } from './fake-engine.ts';
+import type { UnknownReport } from '../../src/tasks/index.ts';
+import { EXPLANATION, PREDICTION, row } from './fake-engine.ts';
 import { filled, image, OWN, reopened, until } from './filled-studio.ts';
 
 describe('training', () => {
@@ -21,7 +24,7 @@ describe('training', () => {
     const { studio, engines } = filled();
     await studio.train();
     const [{ request, asked }] = engines;
-    expect(asked).toEqual(['open', 'train', 'finish', 'labelIssues']);
+    expect(asked).toEqual(['open', 'train', 'finish', 'load', 'labelIssues']);
     expect(request).toMatchObject({ classes: ['a', 'b'], project: 'studio-1', preprocessorConfig: { size: 80 } });
     expect(request!.samples).toMatchObject(['a', 'a', 'b', 'b'].map((label) => ({ label })));
     const { run, result, ready, busy } = studio.teaching;
@@ -48,7 +51,17 @@ describe('training', () => {
     await training;
     expect(studio.teaching.run.value).toMatchObject({ phase: 'interrupted', why: 'interrupted' });
     expect(studio.teaching.result.value).toBeDefined();
-    expect(engines[0].asked).toEqual(['open', 'train', 'pause', 'predict', 'resume', 'stop', 'finish', 'labelIssues']);
+    expect(engines[0].asked).toEqual([
+      'open',
+      'train',
+      'pause',
+      'predict',
+      'resume',
+      'stop',
+      'finish',
+      'load',
+      'labelIssues',
+    ]);
   });
 
   test('that is stopped before it has learned anything leaves nothing', async () => {
@@ -99,6 +112,72 @@ describe('training', () => {
   });
 });
 
+describe('the finished model', () => {
+  /** As far as the page looks at it. */
+  const unknown = { known: { samples: 4 } } as UnknownReport;
+
+  test('answers, recognises what is none of the classes, and is explained', async () => {
+    const { studio, engines } = filled({ finished: { unknown } });
+    await studio.train();
+    expect(engines[0].loaded).toMatchObject({
+      ...{ task: 'classification', config: { id2label: { 0: 'a' } }, settings: { unknown: true } },
+    });
+    expect(studio.teaching.result.value!.unknown).toEqual(unknown);
+    expect(await studio.teaching.predict(image('x'))).toEqual({ ...PREDICTION, unknown: true, unknownScore: 0.9 });
+    expect(await studio.teaching.explain(image('x'))).toEqual(EXPLANATION);
+  });
+
+  test('is not asked for what it cannot recognise', async () => {
+    const { studio, engines } = filled();
+    await studio.train();
+    expect(engines[0].loaded!.settings).toEqual({ unknown: false });
+  });
+
+  test('is put away by the next training, during which nothing is explained', async () => {
+    const { studio, engines } = filled();
+    await studio.train();
+    const training = studio.train();
+    expect(await studio.teaching.explain(image('x'))).toBeUndefined();
+    await training;
+    expect(engines[0].asked.filter((method) => method === 'unload')).toHaveLength(1);
+  });
+});
+
+describe('examples of none of the classes', () => {
+  test('are given to the training, which has no class for them', async () => {
+    const { studio, engines } = filled();
+    const none = studio.collection.addClass(UNKNOWN);
+    studio.collection.addImages(none, [image('x')]);
+    studio.collection.addImages(studio.collection.addClass('c'), [image('c1'), image('c2')]);
+    // It stays behind the classes, which have the places of the model's outputs.
+    expect(studio.collection.classes.value.map(titleOf)).toEqual(['a', 'b', 'c', 'None of these']);
+    await studio.train();
+    const { request } = engines[0];
+    expect(request!.classes).toEqual(['a', 'b', 'c']);
+    expect(request!.samples.map((sample) => 'label' in sample && sample.label)).toEqual([
+      'a',
+      'a',
+      'b',
+      'b',
+      'c',
+      'c',
+      UNKNOWN,
+    ]);
+    expect(studio.teaching.run.value.classes).toEqual(['a', 'b', 'c']);
+    expect(studio.changed.value).toBe(false);
+    studio.collection.addImages(none, [image('y')]);
+    expect(studio.changed.value).toBe(true);
+  });
+
+  test('do not count as a class', async () => {
+    const { studio } = filled();
+    studio.collection.addImages(studio.collection.addClass(UNKNOWN), [image('x')]);
+    studio.collection.removeClass(studio.collection.classes.value[1].id);
+    await studio.train();
+    expect(studio.board.problems.value.images?.message).toBe('One class alone cannot be told from another.');
+  });
+});
+
 describe('a closed tab', () => {
   test('keeps images, names, settings and the model', async () => {
     const { studio, shelf } = filled();
@@ -133,7 +212,7 @@ describe('a closed tab', () => {
     expect(again.teaching.run.value).toMatchObject({ phase: 'resting', classes: ['a', 'b'] });
     expect(engines).toHaveLength(0);
     await again.teaching.resume();
-    expect(engines[0].asked).toEqual(['reopen', 'train', 'finish', 'labelIssues']);
+    expect(engines[0].asked).toEqual(['reopen', 'train', 'finish', 'load', 'labelIssues']);
     expect(again.teaching.run.value.rows).toEqual([1, 2, 3, 4].map(row));
     expect(again.teaching.run.value.phase).toBe('done');
   });
@@ -145,7 +224,7 @@ describe('a closed tab', () => {
     studio.collection.removeImage(b.id, b.images[1].id);
     await studio.saved();
     const { studio: again, engines } = await reopened(shelf, { epochsDone: 4 });
-    expect(engines[0].asked).toEqual(['reopen', 'finish']);
+    expect(engines[0].asked).toEqual(['reopen', 'finish', 'load']);
     expect(again.teaching.run.value.phase).toBe('done');
     expect(await again.teaching.result.value!.mistakes[0].blob.text()).toBe('b2');
     // The next training needs it no more.

@@ -14,17 +14,26 @@ export interface BarsProps {
 
 /** How sure it is of each class. */
 export function Bars({ classes, prediction }: BarsProps) {
-  const best = prediction ? classes.indexOf(prediction.label) : -1;
+  const closest = prediction ? classes.indexOf(prediction.label) : -1;
+  const isNone = prediction?.unknown === true;
+  const best = isNone ? -1 : closest;
   const shareOf = (i: number) => prediction?.probabilities[classes[i]] ?? 0;
   const places = [...classes.keys()];
   const shown = classes.length <= ALL ? places : places.sort((a, b) => shareOf(b) - shareOf(a) || a - b).slice(0, MOST);
   const rest = classes.length - shown.length;
   const restShare = 1 - shown.reduce((sum, i) => sum + shareOf(i), 0);
   return (
-    <div class="answers">
+    <div class={`answers ${isNone ? 'none' : ''}`}>
       <p class="verdict" aria-live="polite">
-        {best < 0 ? <span>What is it?</span> : <b style={tintOf(best)}>{classes[best]}</b>}
+        {isNone ? (
+          <b class="none">None of these</b>
+        ) : best < 0 ? (
+          <span>What is it?</span>
+        ) : (
+          <b style={tintOf(best)}>{classes[best]}</b>
+        )}
       </p>
+      {isNone && <p class="hint">It is unlike everything that it has learned. {classes[closest]} comes closest.</p>}
       <ul class="bars">
         {shown.map((i) => {
           const share = shareOf(i);

@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { useCamera } from '../camera/camera.ts';
 import { useStudio } from '../context.ts';
+import { titleOf } from '../state/classes.ts';
 import type { StudioClass } from '../state/types.ts';
 import { CameraView } from './camera-view.tsx';
 import { Dialog } from './dialog.tsx';
@@ -39,7 +40,7 @@ export function CameraDialog({ entry, onClose }: { readonly entry: StudioClass; 
   const isTrigger = ({ key }: KeyboardEvent) => key === ' ' || key === 'Enter';
   const count = entry.images.length;
   return (
-    <Dialog title={`Take images of “${entry.name}”`} onClose={onClose}>
+    <Dialog title={`Take images of “${titleOf(entry)}”`} onClose={onClose}>
       <CameraView camera={camera} />
       <footer>
         <button

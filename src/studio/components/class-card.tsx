@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import { hasLiveCamera } from '../camera/camera.ts';
 import { useStudio } from '../context.ts';
 import { filesOfTransfer } from '../files/folders.ts';
+import { isNone, titleOf } from '../state/classes.ts';
 import type { StudioClass } from '../state/types.ts';
 import { CameraDialog } from './camera-dialog.tsx';
 import { tintOf } from './colours.ts';
@@ -19,7 +20,8 @@ export function ClassCard({ entry, index }: { readonly entry: StudioClass; reado
   const dialog = useSignal<'camera' | 'draw' | undefined>(undefined);
   const over = useSignal(false);
   const { id, name, images } = entry;
-  const shownName = name.trim() || `class ${index + 1}`;
+  const none = isNone(entry);
+  const shownName = titleOf(entry) || `class ${index + 1}`;
 
   const take = (files: readonly File[]) => takeIn(studio, id, files);
   const files = useFilesInput({ accept: 'image/*', multiple: true }, take);
@@ -38,7 +40,7 @@ export function ClassCard({ entry, index }: { readonly entry: StudioClass; reado
   };
   return (
     <article
-      class={`class ${over.value ? 'over' : ''}`}
+      class={`class ${none ? 'none' : ''} ${over.value ? 'over' : ''}`}
       style={tintOf(index)}
       data-class={id}
       aria-label={`${shownName}, ${images.length} images`}
@@ -60,15 +62,19 @@ export function ClassCard({ entry, index }: { readonly entry: StudioClass; reado
     >
       <header>
         <span class="tint" aria-hidden="true" />
-        <input
-          class="name"
-          value={name}
-          maxLength={60}
-          spellcheck={false}
-          aria-label={`Name of class ${index + 1}`}
-          onInput={({ currentTarget }) => studio.collection.rename(id, currentTarget.value)}
-          onFocus={({ currentTarget }) => /^Class \d+$/.test(currentTarget.value) && currentTarget.select()}
-        />
+        {none ? (
+          <h3 class="name">{shownName}</h3>
+        ) : (
+          <input
+            class="name"
+            value={name}
+            maxLength={60}
+            spellcheck={false}
+            aria-label={`Name of class ${index + 1}`}
+            onInput={({ currentTarget }) => studio.collection.rename(id, currentTarget.value)}
+            onFocus={({ currentTarget }) => /^Class \d+$/.test(currentTarget.value) && currentTarget.select()}
+          />
+        )}
         <span class="count">{images.length || ''}</span>
         <button type="button" class="bare remove" aria-label={`Remove class ${shownName}`} onClick={remove}>
           <Icon name="close" />
@@ -101,6 +107,12 @@ export function ClassCard({ entry, index }: { readonly entry: StudioClass; reado
         {files.input}
         {!isLive && photo.input}
       </div>
+      {none && (
+        <p class="hint">
+          Examples of other things. It does not learn from them: they measure how well it recognizes what it does not
+          know.
+        </p>
+      )}
       {images.length === 0 && <p class="hint dropping">or drop images here, or paste them</p>}
       <Thumbnails entry={entry} />
       <Trouble place={`class:${id}`} />

@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { count } from '../../report/format.ts';
 import { useStudio } from '../context.ts';
+import { titleOf } from '../state/classes.ts';
 import { ClassCard } from './class-card.tsx';
 import { ClassSearch, isFound } from './class-search.tsx';
 
@@ -13,7 +14,7 @@ export function ClassList({ page }: { readonly page: { value: number } }) {
   const query = useSignal('');
   const all = classes.value;
   const many = all.length > PAGE;
-  const found = [...all.entries()].filter(([, { name }]) => !many || isFound(name, query.value));
+  const found = [...all.entries()].filter(([, entry]) => !many || isFound(titleOf(entry), query.value));
   const pages = Math.max(1, Math.ceil(found.length / PAGE));
   const current = Math.min(page.value, pages - 1);
   const from = current * PAGE;

@@ -1,6 +1,7 @@
 import { percent } from '../../report/format.ts';
 import { useStudio } from '../context.ts';
 import { urlOf } from '../files/images.ts';
+import { titleOf } from '../state/classes.ts';
 import type { OpenDoubt } from '../state/doubts.ts';
 import { useKeptFocus } from './focus.ts';
 import { Icon } from './icon.tsx';
@@ -84,9 +85,9 @@ function Question({ doubt: { image, from, to, probability } }: { readonly doubt:
               <option value="" disabled>
                 Another class
               </option>
-              {others.map(({ id, name }) => (
-                <option key={id} value={id}>
-                  {name}
+              {others.map((other) => (
+                <option key={other.id} value={other.id}>
+                  {titleOf(other)}
                 </option>
               ))}
             </select>

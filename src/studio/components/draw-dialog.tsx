@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import { useStudio } from '../context.ts';
 import { drawingBlob } from '../drawing/blob.ts';
 import type { Stroke } from '../drawing/strokes.ts';
+import { titleOf } from '../state/classes.ts';
 import type { StudioClass } from '../state/types.ts';
 import { Dialog } from './dialog.tsx';
 import { DrawingPad } from './drawing-pad.tsx';
@@ -16,8 +17,8 @@ export function DrawDialog({ entry, onClose }: { readonly entry: StudioClass; re
     studio.collection.addImages(entry.id, [await drawingBlob(drawn)]);
   };
   return (
-    <Dialog title={`Draw “${entry.name}”`} onClose={onClose}>
-      <DrawingPad label={`A drawing for ${entry.name}`} strokes={strokes} />
+    <Dialog title={`Draw “${titleOf(entry)}”`} onClose={onClose}>
+      <DrawingPad label={`A drawing for ${titleOf(entry)}`} strokes={strokes} />
       <footer>
         <button type="button" class="primary" disabled={!strokes.value.length} onClick={add}>
           Add it

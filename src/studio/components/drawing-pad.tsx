@@ -1,4 +1,5 @@
 import { type Signal, useSignal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { drawStrokes, type Point, SIDE, type Stroke } from '../drawing/strokes.ts';
 import { Icon } from './icon.tsx';
@@ -19,13 +20,14 @@ const INKS = [
 const CANVAS = 2 * SIDE;
 
 /** Paper to draw on with a mouse, a finger or a pen. Whoever shows it holds the strokes. */
-export function DrawingPad({
-  label,
-  strokes,
-}: {
+export interface DrawingPadProps {
   readonly label: string;
   readonly strokes: Signal<readonly Stroke[]>;
-}) {
+  /** What lies over the paper. */
+  readonly children?: ComponentChildren;
+}
+
+export function DrawingPad({ label, strokes, children }: DrawingPadProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const width = useSignal<number>(WIDTHS[1].width);
   const ink = useSignal<string>(INKS[0].colour);
@@ -58,16 +60,19 @@ export function DrawingPad({
 
   return (
     <div class="pad">
-      <canvas
-        ref={canvas}
-        width={CANVAS}
-        height={CANVAS}
-        role="img"
-        aria-label={`${label}. ${drawn.length ? `${drawn.length} strokes so far.` : 'Empty.'} Drawn with a pointer; a file or a pasted image does as well.`}
-        onPointerDown={begin}
-        onPointerMove={move}
-      />
-      {drawn.length === 0 && <p class="invitation">Draw here</p>}
+      <div class="paper">
+        <canvas
+          ref={canvas}
+          width={CANVAS}
+          height={CANVAS}
+          role="img"
+          aria-label={`${label}. ${drawn.length ? `${drawn.length} strokes so far.` : 'Empty.'} Drawn with a pointer; a file or a pasted image does as well.`}
+          onPointerDown={begin}
+          onPointerMove={move}
+        />
+        {children}
+        {drawn.length === 0 && <p class="invitation">Draw here</p>}
+      </div>
       <div class="tools">
         <fieldset class="inks">
           <legend class="unseen">Ink</legend>

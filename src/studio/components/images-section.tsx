@@ -1,9 +1,10 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { UNKNOWN } from '../../data/index.ts';
 import { count } from '../../report/format.ts';
 import { useStudio } from '../context.ts';
 import { filesOfInput, filesOfTransfer } from '../files/folders.ts';
-import { FEW, withFew } from '../state/classes.ts';
+import { FEW, isNone, withFew } from '../state/classes.ts';
 import { ClassList } from './class-list.tsx';
 import { useKeptFocus } from './focus.ts';
 import { Icon } from './icon.tsx';
@@ -90,6 +91,19 @@ export function ImagesSection() {
           <Icon name="plus" />
           Add a class
         </button>
+        {studio.collection.images.value > 0 && !classes.some(isNone) && (
+          <button
+            type="button"
+            class="quiet"
+            onClick={() => {
+              studio.collection.addClass(UNKNOWN);
+              page.value = Number.POSITIVE_INFINITY;
+            }}
+          >
+            <Icon name="plus" />
+            None of these
+          </button>
+        )}
         <button type="button" class="quiet" onClick={() => folder.current?.click()}>
           <Icon name="folder" />
           Folder of classes

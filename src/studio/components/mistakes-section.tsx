@@ -55,6 +55,7 @@ export function MistakesSection() {
           {mistakes.length > SHOWN && <p class="hint">And {mistakes.length - SHOWN} more.</p>}
         </>
       )}
+      <p class="hint">{unknownWords(result)}</p>
       <Doubts />
       <details>
         <summary>What is taken for what</summary>
@@ -69,6 +70,18 @@ export function MistakesSection() {
       </details>
     </section>
   );
+}
+
+/** How well it recognizes images of none of the classes. */
+function unknownWords({ unknown }: Result): string {
+  if (!unknown) return 'There are too few images to recognize “none of these”.';
+  const { known, unknown: others } = unknown;
+  const mistaken = `It takes ${Math.round(known.called * known.samples)} of ${plural(known.samples, 'image')} that were held back for “none of these”`;
+  if (others?.from !== 'examples')
+    return `${mistaken}. Add examples of “none of these” to measure how many of those it recognizes.`;
+  const { samples, recognised, interval } = others;
+  const [low, high] = interval.map((share) => percent(share, 0));
+  return `${mistaken}. Of the ${plural(samples, 'example')} of “none of these”, it recognizes ${Math.round(recognised * samples)} (95% interval ${low} to ${high}).`;
 }
 
 /** The most frequent confusions of many classes, and a search among all. */

@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { useStudio } from '../context.ts';
 import { releaseUrl, urlOf } from '../files/images.ts';
+import { titleOf } from '../state/classes.ts';
 import type { StudioClass } from '../state/types.ts';
 import { focusSoon } from './focus.ts';
 import { Icon, type IconName } from './icon.tsx';
@@ -34,7 +35,8 @@ export function Thumbnails({ entry }: { readonly entry: StudioClass }) {
   const studio = useStudio();
   const all = useSignal(false);
   const list = useRef<HTMLUListElement>(null);
-  const { images, name } = entry;
+  const { images } = entry;
+  const name = titleOf(entry);
   const unreadable = studio.teaching.unreadable.value;
   const doubted = new Set(studio.doubts.value.map(({ image }) => image.id));
   const shown = all.value || images.length <= SHOWN + 1 ? images : images.slice(0, SHOWN);

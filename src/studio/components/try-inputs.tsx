@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { useCamera } from '../camera/camera.ts';
 import { useStudio } from '../context.ts';
@@ -10,10 +11,13 @@ import { CameraView } from './camera-view.tsx';
 import { DrawingPad } from './drawing-pad.tsx';
 import { useFilesInput } from './files-input.tsx';
 import { Icon } from './icon.tsx';
+import type { Show } from './prediction.ts';
 
 interface InputProps {
   /** Asks about an image, or clears the answer. */
-  readonly show: (image: Blob | undefined) => Promise<void>;
+  readonly show: Show;
+  /** What lies over the image. */
+  readonly children?: ComponentChildren;
   /** Changes whenever the model does. */
   readonly moment?: string;
 }
@@ -21,7 +25,7 @@ interface InputProps {
 /** Milliseconds between looks at what changes. */
 const PAUSE = 120;
 
-export function TryDrawing({ show, moment }: InputProps) {
+export function TryDrawing({ show, moment, children }: InputProps) {
   const strokes = useSignal<readonly Stroke[]>([]);
   const drawn = strokes.value;
   useEffect(() => {
@@ -29,10 +33,14 @@ export function TryDrawing({ show, moment }: InputProps) {
     const timer = setTimeout(async () => show(await drawingBlob(drawn)), PAUSE);
     return () => clearTimeout(timer);
   }, [drawn, moment, show]);
-  return <DrawingPad label="Something new" strokes={strokes} />;
+  return (
+    <DrawingPad label="Something new" strokes={strokes}>
+      {children}
+    </DrawingPad>
+  );
 }
 
-export function TryCamera({ show }: InputProps) {
+export function TryCamera({ show, children }: InputProps) {
   const camera = useCamera();
   const take = useRef(camera.take);
   take.current = camera.take;
@@ -40,7 +48,7 @@ export function TryCamera({ show }: InputProps) {
     let gone = false;
     const look = async () => {
       const image = await take.current();
-      if (image && !gone) await show(image);
+      if (image && !gone) await show(image, true);
       if (!gone) setTimeout(look, PAUSE);
     };
     void look();
@@ -48,7 +56,7 @@ export function TryCamera({ show }: InputProps) {
       gone = true;
     };
   }, [show]);
-  return <CameraView camera={camera} />;
+  return <CameraView camera={camera}>{children}</CameraView>;
 }
 
 interface FileProps extends InputProps {
@@ -56,7 +64,7 @@ interface FileProps extends InputProps {
   readonly capture?: boolean;
 }
 
-export function TryFile({ show, moment, capture }: FileProps) {
+export function TryFile({ show, moment, capture, children }: FileProps) {
   const { board } = useStudio();
   const image = useSignal<Blob | undefined>(undefined);
   const shown = image.value;
@@ -85,6 +93,7 @@ export function TryFile({ show, moment, capture }: FileProps) {
       onPaste={async ({ clipboardData }) => take(Array.from(clipboardData?.files ?? []))}
     >
       {shown && <img src={urlOf(shown)} alt="What it looks at" />}
+      {children}
       <button type="button" class={shown ? 'quiet corner' : 'secondary'} onClick={ask}>
         <Icon name={capture ? 'camera' : 'file'} />
         {shown ? 'Another' : capture ? 'Take a photo' : 'Choose an image'}

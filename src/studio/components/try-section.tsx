@@ -1,9 +1,10 @@
 import { useSignal } from '@preact/signals';
 import { hasLiveCamera } from '../camera/camera.ts';
 import { useStudio } from '../context.ts';
-import { arePhotographs } from '../state/classes.ts';
+import { arePhotographs, learnedOf } from '../state/classes.ts';
 import { Bars } from './bars.tsx';
 import { Choice, type Option } from './choice.tsx';
+import { Overlay } from './overlay.tsx';
 import { usePrediction } from './prediction.ts';
 import { Trouble } from './trouble.tsx';
 import { TryCamera, TryDrawing, TryFile } from './try-inputs.tsx';
@@ -16,17 +17,23 @@ const WAYS: readonly Option<Way>[] = [
   { value: 'file', label: 'File', icon: 'file' },
 ];
 
-/** Predictions of new images. */
+/** Predictions of new images, and what in the images speaks for them. */
 export function TrySection() {
   const { teaching, collection } = useStudio();
   const chosen = useSignal<Way | undefined>(undefined);
-  const way = chosen.value ?? (arePhotographs(collection.classes.value) ? 'file' : 'draw');
-  const { prediction, show } = usePrediction();
+  const why = useSignal(false);
+  const classes = collection.classes.value;
+  const way = chosen.value ?? (arePhotographs(classes) ? 'file' : 'draw');
+  const { prediction, explanation, show } = usePrediction(why);
   const ready = teaching.ready.value;
+  const finished = teaching.result.value !== undefined;
   const run = teaching.run.value;
-  const names = ready ? run.classes : collection.classes.value.map(({ name }) => name);
+  const names = ready ? run.classes : learnedOf(classes).map(({ name }) => name);
   // Looks again whenever it has learned more.
   const moment = `${run.phase}/${run.rows.length}`;
+  const map = finished ? explanation.value : undefined;
+  const overlay = map && <Overlay pixels={map.pixels} />;
+  const input = { show, moment, children: overlay };
   return (
     <section id="try" aria-labelledby="try-title">
       <h2 id="try-title">
@@ -44,10 +51,22 @@ export function TrySection() {
           void show(undefined);
         }}
       />
-      {way === 'draw' && <TryDrawing show={show} moment={moment} />}
-      {way === 'camera' &&
-        (hasLiveCamera() ? <TryCamera show={show} /> : <TryFile show={show} moment={moment} capture />)}
-      {way === 'file' && <TryFile key="file" show={show} moment={moment} />}
+      {way === 'draw' && <TryDrawing {...input} />}
+      {way === 'camera' && (hasLiveCamera() ? <TryCamera {...input} /> : <TryFile {...input} capture />)}
+      {way === 'file' && <TryFile key="file" {...input} />}
+      {finished && (
+        <label class="why">
+          <input
+            type="checkbox"
+            checked={why.value}
+            onChange={({ currentTarget }) => {
+              why.value = currentTarget.checked;
+            }}
+          />
+          <span>Why?</span>
+          <small aria-live="polite">{map?.words ?? 'Marks the parts of the image that speak for the answer.'}</small>
+        </label>
+      )}
       <Trouble place="try" />
       <Bars classes={names} prediction={ready ? prediction.value : undefined} />
     </section>

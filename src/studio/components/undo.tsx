@@ -1,6 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import { plural } from '../../report/format.ts';
 import { useStudio } from '../context.ts';
+import { titleOf } from '../state/classes.ts';
 import type { Removal } from '../state/removals.ts';
 import type { Studio } from '../state/studio.ts';
 import { focusSoon } from './focus.ts';
@@ -50,11 +51,14 @@ export function Undo() {
 
 function inWords(removal: Removal, { collection }: Studio): string {
   if (removal.kind === 'class') {
-    const { name, images } = removal.entry;
+    const { images } = removal.entry;
     const rest = images.length ? ` and its ${plural(images.length, 'image')}` : '';
-    return `Removed “${name.trim() || 'a class without a name'}”${rest}.`;
+    return `Removed “${titleOf(removal.entry) || 'a class without a name'}”${rest}.`;
   }
-  const nameOf = (classId: string) => collection.classes.value.find(({ id }) => id === classId)?.name;
+  const nameOf = (classId: string) => {
+    const found = collection.classes.value.find(({ id }) => id === classId);
+    return found && titleOf(found);
+  };
   const name = nameOf(removal.classId);
   return removal.kind === 'move'
     ? `Moved an image of “${name}” to “${nameOf(removal.to)}”.`

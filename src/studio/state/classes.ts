@@ -1,7 +1,21 @@
 /** Classes and their images: each change gives a new list. */
+import { UNKNOWN } from '../../data/index.ts';
 import type { Problem, StudioClass, StudioImage } from './types.ts';
 
 type Classes = readonly StudioClass[];
+
+/** Whether a class has examples of none of the classes. */
+export const isNone = ({ name }: Pick<StudioClass, 'name'>): boolean => name === UNKNOWN;
+
+/** The classes that a model learns. */
+export const learnedOf = (classes: Classes): Classes => classes.filter((one) => !isNone(one));
+
+/** A class as the page calls it. */
+export const titleOf = (entry: Pick<StudioClass, 'name'>): string =>
+  isNone(entry) ? 'None of these' : entry.name.trim();
+
+/** What a model does not learn comes last, so that the others have the places of its outputs. */
+const ordered = (classes: Classes): Classes => [...learnedOf(classes), ...classes.filter(isNone)];
 
 /** The smallest name `Class N` that is free. */
 export function freeName(classes: Classes): string {
@@ -11,10 +25,8 @@ export function freeName(classes: Classes): string {
   return `Class ${number}`;
 }
 
-export const withClass = (classes: Classes, id: string, name = freeName(classes)): Classes => [
-  ...classes,
-  { id, name, images: [] },
-];
+export const withClass = (classes: Classes, id: string, name = freeName(classes)): Classes =>
+  ordered([...classes, { id, name, images: [] }]);
 
 export const withoutClass = (classes: Classes, id: string): Classes => classes.filter((one) => one.id !== id);
 
@@ -43,7 +55,7 @@ export function withClasses(
       all.push({ id: freshId(), name, images });
     } else all[place] = { ...all[place], images: [...all[place].images, ...images] };
   }
-  return all;
+  return ordered(all);
 }
 
 export const withoutImage = (classes: Classes, id: string, image: string): Classes =>
@@ -59,7 +71,8 @@ export const FEW = 8;
 const LEAST = 2;
 
 /** Why the training cannot start, if so. */
-export function whatIsMissing(classes: Classes): Problem | undefined {
+export function whatIsMissing(all: Classes): Problem | undefined {
+  const classes = learnedOf(all);
   if (classes.length < 2) return { message: 'One class alone cannot be told from another.', hint: 'Add a second one.' };
   const names = classes.map(({ name }) => name.trim());
   const nameless = names.indexOf('');
@@ -75,7 +88,7 @@ export function whatIsMissing(classes: Classes): Problem | undefined {
 
 /** The classes with so few images that more would help. */
 export const withFew = (classes: Classes): readonly StudioClass[] =>
-  classes.filter(({ images }) => images.length < FEW);
+  learnedOf(classes).filter(({ images }) => images.length < FEW);
 
 /** Whether most images are photographs, as what cameras write tells: drawings and screenshots are PNG. */
 export function arePhotographs(classes: Classes): boolean {

@@ -1,7 +1,7 @@
 /** All that the page knows and can do. Components read its signals and call its methods; nothing else holds state that matters. */
 import { batch, computed } from '@preact/signals';
 import { Board } from './board.ts';
-import { whatIsMissing } from './classes.ts';
+import { learnedOf, whatIsMissing } from './classes.ts';
 import { Collection, type KeepHooks, type NewClass } from './collection.ts';
 import { openDoubts } from './doubts.ts';
 import { type Draft, readDraft, readImage, writeModel, writeOutline } from './draft.ts';
@@ -35,8 +35,9 @@ export class Studio {
   /** Whether classes or images are others than those of the run. */
   readonly changed = computed(() => {
     const { classes, images } = this.teaching.run.value;
-    const now = this.collection.classes.value;
-    const shown = now.flatMap(({ name, images }) => images.map(({ id }) => ({ id, label: name.trim() })));
+    const all = this.collection.classes.value;
+    const now = learnedOf(all);
+    const shown = all.flatMap(({ name, images }) => images.map(({ id }) => ({ id, label: name.trim() })));
     return (
       classes.length !== now.length ||
       images.length !== shown.length ||

@@ -1,10 +1,11 @@
 /** The training: asks the worker, follows its events, and holds the result. */
 import { computed, signal } from '@preact/signals';
 import { ThawError } from '../../errors.ts';
+import type { Explanation, LoadedModel } from '../../session/index.ts';
 import type { Prediction } from '../../tasks/index.ts';
-import type { RemoteClient, RemoteEvent, RemoteTraining } from '../../worker/index.ts';
+import type { ImageHandle, RemoteClient, RemoteEvent, RemoteTraining } from '../../worker/index.ts';
 import type { Board } from './board.ts';
-import { whatIsMissing } from './classes.ts';
+import { learnedOf, whatIsMissing } from './classes.ts';
 import { CHECKED_UNASKED } from './doubts.ts';
 import type { StudioHost } from './host.ts';
 import { placeOf } from './problems.ts';
@@ -47,6 +48,8 @@ export class Teaching {
   });
   private client: RemoteClient | undefined;
   private training: RemoteTraining<'classification'> | undefined;
+  /** The finished model. */
+  private model: LoadedModel<'classification', ImageHandle> | undefined;
   private finishing: Promise<void> | undefined;
   private unwanted = false;
 
@@ -69,7 +72,7 @@ export class Teaching {
     this.run.value = {
       ...NO_RUN,
       phase: 'opening',
-      classes: classes.map(({ name }) => name.trim()),
+      classes: learnedOf(classes).map(({ name }) => name.trim()),
       images: images.map(({ id, label }) => ({ id, label })),
     };
     await this.work(async (client) => {
@@ -133,12 +136,17 @@ export class Teaching {
     await this.training?.stop();
   }
 
-  /** Probabilities by the current weights, also during a training. */
+  /** Probabilities by the finished model, or by the current weights during a training. */
   async predict(image: Blob): Promise<Prediction<'classification'> | undefined> {
     // While the model is measured and exported, its sessions are in use.
     await this.finishing;
     if (!this.ready.value) return undefined;
-    return (await this.training?.predict([image]))?.[0];
+    return this.model ? this.model(image) : (await this.training?.predict([image]))?.[0];
+  }
+
+  /** The parts of an image that speak for the finished model's answer; undefined if there is no finished model. */
+  async explain(image: Blob): Promise<Explanation | undefined> {
+    return this.model?.explain(image);
   }
 
   /** The report of the result, as one HTML page. @param thumbnails small images as `data:` URLs, by their places in the run */
@@ -181,6 +189,9 @@ export class Teaching {
   // ----------------------------------------------------------------------------------------------------------------
 
   private forgetTraining(): void {
+    // If the worker is gone, so is the model.
+    this.model?.dispose().catch(() => undefined);
+    this.model = undefined;
     this.training = undefined;
     this.finishing = undefined;
     this.checking.value = false;
@@ -237,13 +248,14 @@ export class Teaching {
     this.training = training;
     this.change({ phase: 'finishing' });
     const { images, classes } = this.run.value;
-    const answer = training.finish();
-    this.finishing = answer.then(
+    const finished = this.finished(training, this.started());
+    this.finishing = finished.then(
       () => undefined,
       () => undefined,
     );
-    const { files, evaluation, mistakes } = await answer;
+    const { files, evaluation, mistakes, unknown, model } = await finished;
     if (this.training !== training) return;
+    this.model = model;
     if (!evaluation)
       throw new ThawError('bad-data', 'no image that was held back can be read', 'Replace them, and train again');
     const shown = await Promise.all(
@@ -253,9 +265,16 @@ export class Teaching {
       }),
     );
     const score = scoreOf(evaluation.confusion);
-    this.result.value = { classes, evaluation, score, files, mistakes: shown.flat() };
+    this.result.value = { classes, evaluation, score, unknown, files, mistakes: shown.flat() };
     this.change({ phase: this.run.value.why === 'interrupted' ? 'interrupted' : 'done' });
     if (!this.run.value.doubts && images.length <= CHECKED_UNASKED) void this.checkClasses();
+  }
+
+  /** Finishes a training, and loads its model as users get it. */
+  private async finished(training: RemoteTraining<'classification'>, client: RemoteClient) {
+    const finished = await training.finish();
+    const settings = { unknown: finished.unknown !== null };
+    return { ...finished, model: await client.loadModel({ model: finished.files, settings }) };
   }
 
   private take(event: RemoteEvent): void {

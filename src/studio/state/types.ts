@@ -1,6 +1,6 @@
 /** The page's state, as plain data. */
 
-import type { TaskEvaluation } from '../../tasks/index.ts';
+import type { TaskEvaluation, UnknownReport } from '../../tasks/index.ts';
 import type { EpochRow, StageInfo, StopReason } from '../../training/index.ts';
 import type { Opened } from '../../worker/index.ts';
 import type { Score } from './score.ts';
@@ -115,6 +115,8 @@ export interface Result {
   readonly classes: readonly string[];
   readonly evaluation: TaskEvaluation<'classification'>;
   readonly score: Score;
+  /** How well it recognises images of none of the classes; null if there were too few images to learn that. */
+  readonly unknown: UnknownReport | null;
   readonly mistakes: readonly StudioMistake[];
   /** The `model/` folder. */
   readonly files: readonly (readonly [path: string, contents: Uint8Array])[];
