@@ -33,7 +33,7 @@ export function Bars({ classes, prediction }: BarsProps) {
           <b style={tintOf(best)}>{classes[best]}</b>
         )}
       </p>
-      {isNone && <p class="hint">It is unlike everything that it has learned. {classes[closest]} comes closest.</p>}
+      {isNone && <p class="hint">It is unlike everything that it has learned. The closest is {classes[closest]}.</p>}
       <ul class="bars">
         {shown.map((i) => {
           const share = shareOf(i);

@@ -76,12 +76,14 @@ export function MistakesSection() {
 function unknownWords({ unknown }: Result): string {
   if (!unknown) return 'There are too few images to recognize “none of these”.';
   const { known, unknown: others } = unknown;
-  const mistaken = `It takes ${Math.round(known.called * known.samples)} of ${plural(known.samples, 'image')} that were held back for “none of these”`;
+  const taken = Math.round(known.called * known.samples);
+  const mistaken = `“None of these”: ${taken} of the ${plural(known.samples, 'image')} that were held back ${taken === 1 ? 'is' : 'are'} taken for it`;
   if (others?.from !== 'examples')
-    return `${mistaken}. Add examples of “none of these” to measure how many of those it recognizes.`;
+    return `${mistaken}. Add examples of it to measure how many of those are recognized.`;
   const { samples, recognised, interval } = others;
   const [low, high] = interval.map((share) => percent(share, 0));
-  return `${mistaken}. Of the ${plural(samples, 'example')} of “none of these”, it recognizes ${Math.round(recognised * samples)} (95% interval ${low} to ${high}).`;
+  const right = Math.round(recognised * samples);
+  return `${mistaken}, and ${right} of your ${plural(samples, 'example')} ${right === 1 ? 'is' : 'are'} recognized (95% interval ${low} to ${high}).`;
 }
 
 /** The most frequent confusions of many classes, and a search among all. */

@@ -34,6 +34,7 @@ export function TrySection() {
   const map = finished ? explanation.value : undefined;
   const overlay = map && <Overlay pixels={map.pixels} />;
   const input = { show, moment, children: overlay };
+  const isLive = way === 'camera' && hasLiveCamera();
   return (
     <section id="try" aria-labelledby="try-title">
       <h2 id="try-title">
@@ -52,7 +53,7 @@ export function TrySection() {
         }}
       />
       {way === 'draw' && <TryDrawing {...input} />}
-      {way === 'camera' && (hasLiveCamera() ? <TryCamera {...input} /> : <TryFile {...input} capture />)}
+      {way === 'camera' && (isLive ? <TryCamera {...input} /> : <TryFile {...input} capture />)}
       {way === 'file' && <TryFile key="file" {...input} />}
       {finished && (
         <label class="why">
@@ -64,7 +65,10 @@ export function TrySection() {
             }}
           />
           <span>Why?</span>
-          <small aria-live="polite">{map?.words ?? 'Marks the parts of the image that speak for the answer.'}</small>
+          {/* Words on each frame of a video would be too many. */}
+          <small aria-live="polite">
+            {map && !isLive ? map.words : 'Marks the parts of the image that speak for the answer.'}
+          </small>
         </label>
       )}
       <Trouble place="try" />
