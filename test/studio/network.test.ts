@@ -5,9 +5,9 @@ import { request as requestHttps } from 'node:https';
 import { hostname, type NetworkInterfaceInfo, networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { ALL_NETWORKS, newToken, ownAddresses, withoutToken } from '../../src/node/commands/network.ts';
 import { type ServeOptions, type Serving, serve } from '../../src/node/commands/serving.ts';
 import { filesOf, serveStudio } from '../../src/node/commands/studio.ts';
+import { ALL_NETWORKS, newToken, ownAddresses, withoutToken } from '../../src/node/network.ts';
 import { needs } from '../needs.ts';
 
 const TLS = 'test/fixtures/tls.pem';

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildStudio } from '../../scripts/studio/build.ts';
-import { ALL_NETWORKS, newToken } from '../../src/node/commands/network.ts';
 import { type Serving, serve } from '../../src/node/commands/serving.ts';
 import { filesOf } from '../../src/node/commands/studio.ts';
+import { ALL_NETWORKS, newToken } from '../../src/node/network.ts';
 import { launch } from '../web/browser.ts';
 import { violations } from './violations.ts';
 

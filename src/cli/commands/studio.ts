@@ -1,6 +1,6 @@
 import { openInBrowser } from '../../node/browser.ts';
-import { ALL_NETWORKS } from '../../node/commands/network.ts';
 import { serveStudio } from '../../node/commands/studio.ts';
+import { ALL_NETWORKS } from '../../node/network.ts';
 import { defineCommand } from '../command.ts';
 import { REQUIRED_MODEL_ARGUMENT } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';

@@ -9,7 +9,7 @@ import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize, sep } from 'node:path';
 import { PAGE_HEADERS, SECURITY_HEADERS } from '../../content-security.ts';
-import { inUrl, isEverywhere, LOCAL_NAMES, namesOf, ownAddresses, withoutToken } from './network.ts';
+import { inUrl, isEverywhere, isNamed, LOCAL_NAMES, namesOf, ownAddresses, withoutToken } from '../network.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -133,9 +133,7 @@ function admit({ url = '/', headers: { host } }: IncomingMessage, site: Site): s
 /** Whether the Host header names this machine. Otherwise a foreign page could read the answers (DNS rebinding). */
 function isOwnHost(host: string | undefined, { port, isSecure, network }: Site): boolean {
   const names = network ? namesOf(network.host) : LOCAL_NAMES;
-  const given = host?.toLowerCase();
-  const isUsual = port === (isSecure ? 443 : 80);
-  return names.some((name) => given === `${name}:${port}` || (isUsual && given === name));
+  return isNamed(host?.toLowerCase(), names, port, isSecure ? 443 : 80);
 }
 
 interface ServedFile {

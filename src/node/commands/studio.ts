@@ -7,10 +7,10 @@ import { webRuntimeFolder } from '../../runtime/node/web-files.ts';
 import { takesTexts } from '../../session/index.ts';
 import { ONNXRUNTIME } from '../../version.ts';
 import { readModelFile } from '../models/files.ts';
+import { inUrl, isEverywhere, LOCAL_NAMES, newToken, ownAddresses } from '../network.ts';
 import { packageFile } from '../package-files.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel } from './fetch-model.ts';
-import { inUrl, isEverywhere, LOCAL_NAMES, newToken, ownAddresses } from './network.ts';
 import { type NetworkAccess, type ServeOptions, type Serving, serve } from './serving.ts';
 
 /** Output folder of the page in `npm run build`. */

@@ -1,10 +1,10 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { ThawError } from '../../errors.ts';
 import type { BatchedModel } from '../../session/index.ts';
 import { mostProbable, type TaskName } from '../../tasks/index.ts';
 import { VERSION } from '../../version.ts';
+import { isNamed, isSame, LOCAL_NAMES } from '../network.ts';
 import { asFailure, Failure } from './failure.ts';
 import { type ModelCard, openApi } from './openapi.ts';
 import { RateLimit } from './rate.ts';
@@ -119,7 +119,7 @@ export async function startServer(parts: ServerParts): Promise<Serving> {
   /** @throws Failure if this server has no answer for the client */
   function admit(request: IncomingMessage, path: string): void {
     const { host, origin, authorization } = request.headers;
-    if (settings.isLocal && !isLocalName(host, port))
+    if (settings.isLocal && !isNamed(host, LOCAL_NAMES, port))
       throw new Failure('misdirected', 'this server only answers to localhost');
     if (origin !== undefined && origin !== `http://${host}` && !corsHeaders(request)['Access-Control-Allow-Origin'])
       throw new Failure('forbidden', `pages of ${origin} may not use this server`, `Start it with --cors ${origin}`);
@@ -249,18 +249,6 @@ function topOf(query: URLSearchParams, { card, settings }: ServerParts): number 
   if (card.task === 'regression' || card.task === 'embedding')
     throw new Failure('bad-request', `top ranks labels, and a model for ${card.task} has none`, 'Leave it out');
   return Number(given);
-}
-
-/** Compares in a time that does not depend on the texts. */
-function isSame(a: string, b: string): boolean {
-  const [one, other] = [a, b].map((text) => createHash('sha256').update(text).digest());
-  return timingSafeEqual(one, other);
-}
-
-/** Whether the Host header names this machine. Otherwise a foreign page could read the answers (DNS rebinding). */
-function isLocalName(host: string | undefined, port: number): boolean {
-  const names = ['127.0.0.1', 'localhost', '[::1]'];
-  return names.some((name) => host === `${name}:${port}` || (port === 80 && host === name));
 }
 
 const help = (

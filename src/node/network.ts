@@ -48,15 +48,22 @@ export function namesOf(given: string): readonly string[] {
   return [...LOCAL_NAMES, ...[given, ...addresses].map((host) => inUrl(host.toLowerCase())), own, `${own}.local`];
 }
 
-const digestOf = (text: string): Buffer => createHash('sha256').update(text).digest();
+/** Whether a Host header has one of the names. @param usual the port that browsers leave out */
+export const isNamed = (host: string | undefined, names: readonly string[], port: number, usual = 80): boolean =>
+  names.some((name) => host === `${name}:${port}` || (port === usual && host === name));
+
+/** Compares in a time that does not depend on the texts. */
+export function isSame(a: string, b: string): boolean {
+  const [one, other] = [a, b].map((text) => createHash('sha256').update(text).digest());
+  return timingSafeEqual(one, other);
+}
 
 /**
- * The URL without the token that it must begin with: `/TOKEN/assets/index.js` is `/assets/index.js`, and `/TOKEN` is empty. The comparison
- * takes as long for every token.
+ * The URL without the token that it must begin with: `/TOKEN/assets/index.js` is `/assets/index.js`, and `/TOKEN` is empty.
  *
  * @returns undefined if the token is missing or wrong
  */
 export function withoutToken(url: string, token: string): string | undefined {
   const [, given, rest] = /^\/([^/?#]*)(.*)$/s.exec(url) ?? ['', '', ''];
-  return timingSafeEqual(digestOf(given), digestOf(token)) ? rest : undefined;
+  return isSame(given, token) ? rest : undefined;
 }
