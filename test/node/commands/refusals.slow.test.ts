@@ -164,7 +164,7 @@ describe('names what a model is or has, for every command', () => {
     await expect(findLr({ model, data: project.data })).rejects.toThrow(refusal);
     await expect(inspectModel({ model })).rejects.toThrow(refusal);
     const labels = ['a', 'b', 'c', 'd', 'e'];
-    await expect(predict({ model, images: [project.data], settings: { labels } })).rejects.toThrow(refusal);
+    await expect(predict({ model, images: [project.data], settings: { labels } }).next()).rejects.toThrow(refusal);
   });
 
   test('a text encoder, with the head that it would get', async () => {
