@@ -29,6 +29,7 @@ export {
 export { withDecidedPlan } from './decided-plan.ts';
 export { withEpochs } from './epochs.ts';
 export type { SessionEvent, SessionHooks } from './events.ts';
+export { imageFormat } from './explain-images.ts';
 export {
   baselines,
   type Completeness,
@@ -86,7 +87,7 @@ export {
   sizesOf,
 } from './open.ts';
 export { withOutput } from './output.ts';
-export { checkTask, imageFormat, Predictor, type PredictorRequest } from './predictor.ts';
+export { checkTask, Predictor, type PredictorRequest } from './predictor.ts';
 export {
   anatomized,
   inferNetwork,

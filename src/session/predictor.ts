@@ -1,20 +1,10 @@
 import { inSinglePrecision } from '../compiler/import/index.ts';
 import { checkWeights } from '../compiler/surgery/index.ts';
-import {
-  type Batch,
-  type BatchSource,
-  type ImageReader,
-  inputsOf,
-  type Preprocessing,
-  seenArea,
-  TEST_VIEWS,
-  type TestView,
-} from '../data/index.ts';
+import { type Batch, type BatchSource, TEST_VIEWS, type TestView } from '../data/index.ts';
 import { isText } from '../data/text/index.ts';
 import { ThawError } from '../errors.ts';
 import { feedsOf, metadataOf, temperatureOf } from '../export/index.ts';
-import { nearestHint } from '../nearest.ts';
-import { dataInputsOf, type Model, tensor } from '../onnx/index.ts';
+import { dataInputsOf, type Model } from '../onnx/index.ts';
 import { loadable, loadSession, type Runtime, type Session as RuntimeSession, runUserModel } from '../runtime/index.ts';
 import {
   classification,
@@ -27,7 +17,8 @@ import {
 } from '../tasks/index.ts';
 import { knownLabels } from './dataset.ts';
 import type { SessionHooks } from './events.ts';
-import { Explainer, type ExplainOptions, type Explanation, readExplainOptions } from './explainer.ts';
+import { type ExplainedImages, explainImages, imageFormat } from './explain-images.ts';
+import { Explainer, type ExplainOptions } from './explainer.ts';
 import { type FeatureBatch, type FeatureLayout, featureRows, withFeatures } from './features.ts';
 import { type InputFormat, inputFormatOf, type ModelFiles, noticeQuantized } from './input-format.ts';
 import { withOutput } from './output.ts';
@@ -143,52 +134,14 @@ export class Predictor<T extends TaskName = TaskName> {
     for await (const batch of source.batches({ epoch: 0, batchSize })) yield this.outcomesOf(batch, take);
   }
 
-  /**
-   * Explains the predictions of images, in their order.
-   *
-   * @throws ThawError `bad-model` or `bad-config` if the model or the method cannot; whatever `failed` throws
-   */
-  async *explain(
-    files: readonly string[],
-    { reader, failed, labels }: ExplainedImages,
-    given: ExplainOptions = {},
-  ): AsyncGenerator<Explanation & { readonly index: number }> {
-    const options = readExplainOptions(given);
-    const { task, format, batchSize, testViews } = this.parts;
-    const p = imageFormat(format);
-    if (testViews) throw new ThawError('bad-config', 'tta: an explanation is of one view of an image', 'Leave it out');
-    const chosen = files.map((_, i) => outputNamed(task, labels?.[i] ?? options.label));
-    for (let from = 0; from < files.length; from += batchSize) {
-      const read = await Promise.all(
-        files.slice(from, from + batchSize).map(async (file, i) => {
-          const pixels = await reader
-            .decode(file, p, false)
-            .catch((error) => failed(file, reader.failureReason(error)));
-          return pixels ? [{ index: from + i, pixels }] : [];
-        }),
-      );
-      const images = read.flat();
-      if (!images.length) continue;
-      const { data, shape } = inputsOf(
-        images.map(({ pixels }) => pixels),
-        p,
-      );
-      const batch = {
-        inputs: [tensor('float32', shape, data)],
-        labels: new BigInt64Array(images.length),
-        indices: images.map(({ index }) => index),
-      };
-      const outcomes = await this.outcomesOf(batch);
-      const outputs = outcomes.map(
-        (outcome, i) => chosen[images[i].index] ?? task.answers!.output(outcome) ?? refuseSeveral(task),
-      );
-      this.explainer ??= this.openExplainer();
-      const explained = await (await this.explainer).explain({ images: batch.inputs[0], outputs }, options);
-      for (const [i, { index, pixels }] of images.entries()) {
-        const answer = task.answers!.score(outcomes[i], outputs[i]);
-        yield { index, label: task.classes[outputs[i]], ...answer, ...explained[i], area: seenArea(pixels, p) };
-      }
-    }
+  /** Explains the predictions of images, in their order: see `explainImages`. */
+  explain(files: readonly string[], images: ExplainedImages, options: ExplainOptions = {}) {
+    const model = {
+      ...this.parts,
+      outcomesOf: (batch: Batch) => this.outcomesOf(batch),
+      explainer: () => (this.explainer ??= this.openExplainer()),
+    };
+    return explainImages(model, { files, ...images }, options);
   }
 
   /** Gives back the memory of the model. */
@@ -218,47 +171,6 @@ export class Predictor<T extends TaskName = TaskName> {
     return unknown ? unknown.marked(calibrated, batch, results[unknown.value], task) : calibrated;
   }
 }
-
-/** How images to explain are read. */
-export interface ExplainedImages {
-  readonly reader: ImageReader;
-  /** The label of each image to explain; the one of the options unless given. */
-  readonly labels?: readonly string[];
-  /** Called with each image that cannot be read; it is skipped unless this throws. */
-  failed(file: string, reason: string): void;
-}
-
-/** @throws ThawError `bad-config` if the model reads texts */
-export function imageFormat(format: InputFormat): Preprocessing {
-  if (!isText(format)) return format;
-  throw new ThawError(
-    'bad-config',
-    'explanations are maps of images, and the model reads texts',
-    'Give a model that reads images',
-  );
-}
-
-/** The output with a name. @throws ThawError `bad-config` if there is none, or outputs mean nothing alone */
-function outputNamed({ answers, classes, facts }: Task, label: string | undefined): number | undefined {
-  if (!answers)
-    throw new ThawError(
-      'bad-config',
-      `the task of the model is ${facts.task}, whose outputs have no meaning one by one`,
-      'Give a model that predicts classes, labels or numbers',
-    );
-  if (label === undefined) return undefined;
-  const output = classes.indexOf(label);
-  if (output >= 0) return output;
-  throw new ThawError('bad-config', `the model has no label "${label}"`, nearestHint(label, classes));
-}
-
-const refuseSeveral = ({ classes }: Task): never => {
-  throw new ThawError(
-    'bad-config',
-    `the model gives ${classes.length} numbers, and an explanation is of one`,
-    `Choose one: ${classes.join(', ')}`,
-  );
-};
 
 /** @throws ThawError `bad-config` */
 export function checkTask(expected: TaskName, found: TaskName): void {

@@ -1,5 +1,5 @@
-import { suggest } from '../../node/commands/suggest.ts';
-import { checkDestinations, copyToLabel, tableToLabel } from '../../node/commands/to-label.ts';
+import { suggest } from '../../node/commands/suggest/index.ts';
+import { checkDestinations, copyToLabel, tableToLabel } from '../../node/commands/suggest/to-label.ts';
 import { plural } from '../../report/format.ts';
 import { strategies } from '../../suggest/index.ts';
 import { defineCommand } from '../command.ts';

@@ -29,7 +29,7 @@ export { type PushOutcome, type PushRequest, push } from './push.ts';
 export { resume } from './resume.ts';
 export { type FirstStateRequest, firstState, type RoundRequest, round } from './round/index.ts';
 export { serveStudio } from './studio.ts';
-export { type Suggestion, type Suggestions, type SuggestRequest, suggest } from './suggest.ts';
+export { type Suggestion, type Suggestions, type SuggestRequest, suggest } from './suggest/index.ts';
 export {
   isSweep,
   type RankedTrial,

@@ -2,11 +2,11 @@
 import { constants, existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import { ThawError } from '../../errors.ts';
-import { fileNameProblem } from '../../file-names.ts';
-import { csvOf } from '../../report/csv.ts';
-import { ignoring, makeFolder, writeAtomically } from '../disk/index.ts';
-import type { Suggestions } from './suggest.ts';
+import { ThawError } from '../../../errors.ts';
+import { fileNameProblem } from '../../../file-names.ts';
+import { csvOf } from '../../../report/csv.ts';
+import { ignoring, makeFolder, writeAtomically } from '../../disk/index.ts';
+import type { Suggestions } from './index.ts';
 
 /** Where suggestions go. */
 export interface Destinations {

@@ -3,35 +3,22 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { isAbsolute, relative } from 'node:path';
-import { mapConcurrently } from '../../data/concurrency.ts';
-import type { Sample } from '../../data/index.ts';
-import { ThawError } from '../../errors.ts';
-import { nearestHint } from '../../nearest.ts';
-import { Random } from '../../random.ts';
-import { type FeatureBatch, type InputFormat, nounOf, openDataset, type Predictor } from '../../session/index.ts';
-import {
-  type Choice,
-  choose,
-  type Doubt,
-  doubtBetweenClasses,
-  doubtOfLabels,
-  needs,
-  normalize,
-  Projection,
-  rowOf,
-  type Strategy,
-  strategies,
-  type Vectors,
-} from '../../suggest/index.ts';
-import type { ClassOutcome, LabelsOutcome, Task, TaskName, TaskOutcome } from '../../tasks/index.ts';
-import { isPath } from '../models/resolve.ts';
-import type { JobHooks } from './events.ts';
-import { plainSource } from './inputs.ts';
-import { originOf } from './measured.ts';
-import { type OpenPredictorRequest, openPredictor } from './open-predictor.ts';
-import { readFrom } from './platform.ts';
-import { readRunSettings } from './resume.ts';
-import { openUnlabelled } from './unlabelled.ts';
+import { mapConcurrently } from '../../../data/concurrency.ts';
+import type { Sample } from '../../../data/index.ts';
+import { ThawError } from '../../../errors.ts';
+import { nearestHint } from '../../../nearest.ts';
+import { Random } from '../../../random.ts';
+import { type InputFormat, nounOf, openDataset } from '../../../session/index.ts';
+import { type Choice, choose, type Doubt, needs, type Strategy, strategies } from '../../../suggest/index.ts';
+import type { Task, TaskName } from '../../../tasks/index.ts';
+import { isPath } from '../../models/resolve.ts';
+import type { JobHooks } from '../events.ts';
+import { originOf } from '../measured.ts';
+import { type OpenPredictorRequest, openPredictor } from '../open-predictor.ts';
+import { readFrom } from '../platform.ts';
+import { readRunSettings } from '../resume.ts';
+import { openUnlabelled } from '../unlabelled.ts';
+import { Reading } from './reading.ts';
 
 export interface SuggestRequest extends Omit<OpenPredictorRequest, 'runtime' | 'features' | 'task'> {
   /** Unlabelled files, folders with all their files; for a text model also texts, and tables of texts. */
@@ -73,9 +60,6 @@ export interface Suggestions {
 
 /** Labelled samples that `diversity` keeps away from. More take long, and hardly change the choice. */
 const MOST_LABELLED = 1000;
-/** Numbers of all features. More are projected to fewer dimensions: 100,000 images with 1280 features take 51 MB instead of 512 MB. */
-const MOST_FEATURES = 2 ** 24;
-const PROJECTED = 128;
 
 /**
  * Chooses unlabelled samples to label next, by the answers and the features of a finished model. Leaves out samples that are in the data of the
@@ -226,73 +210,6 @@ async function digestOf(file: string): Promise<string> {
   } catch {
     return `file ${file}`;
   }
-}
-
-interface Read {
-  /** Indices of the samples that could be read. */
-  readonly read: readonly number[];
-  readonly doubts?: readonly Doubt[];
-  readonly features?: Vectors;
-}
-
-/** Reads samples through the model. Keeps a few numbers of each. */
-class Reading {
-  private readonly doubts: Doubt[] = [];
-  private readonly values: Float32Array;
-  private readonly projection: Projection | undefined;
-  private readonly size: number;
-  private done = 0;
-
-  /** @param like has the same projection */
-  constructor(
-    private readonly predictor: Predictor,
-    private readonly samples: readonly Sample[],
-    private readonly hooks: JobHooks,
-    like?: Reading,
-  ) {
-    const size = predictor.parts.features?.size ?? 0;
-    const isLarge = size > PROJECTED && size * samples.length > MOST_FEATURES;
-    this.projection = like ? like.projection : isLarge ? new Projection(size, PROJECTED) : undefined;
-    this.size = this.projection?.to ?? size;
-    this.values = new Float32Array(samples.length * this.size);
-  }
-
-  async read(wanted: { readonly doubts: boolean; readonly features: boolean }): Promise<Read> {
-    const { predictor, samples, hooks, doubts, values, size } = this;
-    const { format, task } = predictor.parts;
-    const take = wanted.features ? (batch: FeatureBatch) => this.take(batch) : undefined;
-    const read: number[] = [];
-    for await (const outcomes of predictor.outcomes(plainSource(samples, format, hooks), take)) {
-      hooks.signal?.throwIfAborted();
-      for (const outcome of outcomes) {
-        read.push(outcome.index);
-        if (wanted.doubts) doubts.push(doubtOf(outcome, task));
-      }
-      hooks.onEvent?.({ type: 'evaluated', done: read.length, of: samples.length });
-    }
-    return {
-      read,
-      ...(wanted.doubts && { doubts }),
-      ...(wanted.features && { features: { values: values.subarray(0, read.length * size), size } }),
-    };
-  }
-
-  private take({ features, indices }: FeatureBatch): void {
-    const size = features.length / indices.length;
-    for (const [i] of indices.entries()) {
-      const row = rowOf({ values: features, size }, i);
-      const into = rowOf({ values: this.values, size: this.size }, this.done++);
-      if (this.projection) this.projection.apply(row, into);
-      else into.set(row);
-      normalize(into);
-    }
-  }
-}
-
-/** The strategies that need it run only for tasks with classes. */
-function doubtOf(outcome: TaskOutcome, { facts }: Task): Doubt {
-  if (facts.task === 'multi-label') return doubtOfLabels((outcome as LabelsOutcome).probabilities, facts.thresholds);
-  return doubtBetweenClasses((outcome as ClassOutcome).probabilities);
 }
 
 /** Above this margin, a model is sure. */
