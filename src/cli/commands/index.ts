@@ -64,7 +64,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'calibrate',
     usage: 'calibrate <run or model> <data>',
-    summary: 'fit a temperature so that probabilities match the accuracy',
+    summary: 'make probabilities match the accuracy, and set what is unknown',
     computes: true,
     load: () => import('./calibrate.ts'),
   },
