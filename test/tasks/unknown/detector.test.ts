@@ -158,3 +158,24 @@ test('a damaged note is refused with its place', () => {
   const zeros = { ...note, detector: { ...note.detector, lower: note.detector.lower.replace(/[^=]/g, 'A') } };
   expect(() => openUnknown(zeros)).toThrow('the diagonal of lower is not positive');
 });
+
+test('samples of a class can all be equal', () => {
+  const known = { train: samples(30, 1, { spread: 0 }), val: samples(30, 2, { spread: 0 }) };
+  const { note } = fitUnknown(known, OPTIONS)!;
+  const answer = answerOf(note);
+  const distance = openUnknown(readNote(JSON.parse(JSON.stringify(note))));
+  expect(answer(distance(rows(known.val)[0])).unknown).toBe(false);
+  const [other] = rows(samples(1, 3, { centres: 'others' }));
+  expect(answer(distance(other)).unknown).toBe(true);
+  for (const value of [0, distance(other), Number.MAX_VALUE]) {
+    expect(answer(value).unknownScore).toBeGreaterThanOrEqual(0);
+    expect(answer(value).unknownScore).toBeLessThanOrEqual(1);
+  }
+});
+
+test('features that are no numbers lead to no error', () => {
+  const spoiled = samples(30, 1);
+  spoiled.features[7] = Number.POSITIVE_INFINITY;
+  spoiled.features[47] = Number.NaN;
+  expect(() => fitUnknown({ train: spoiled, val: samples(30, 2) }, OPTIONS)).not.toThrow();
+});

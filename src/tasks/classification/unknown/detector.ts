@@ -33,7 +33,7 @@ export function mapped(features: ArrayLike<number>): Float64Array {
   const x = new Float64Array(features.length);
   let total = 0;
   for (let i = 0; i < x.length; i++) total += Math.abs(features[i]);
-  if (!(total > 0)) return x;
+  if (!(total > 0 && total < Number.POSITIVE_INFINITY)) return x;
   for (let i = 0; i < x.length; i++) x[i] = Math.sign(features[i]) * Math.sqrt(Math.abs(features[i]) / total);
   return x;
 }

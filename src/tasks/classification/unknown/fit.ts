@@ -94,8 +94,10 @@ export function basisOf(
   return basis;
 }
 
-/** Added to the variance, as a share of it: samples can all be equal. */
+/** Least part of the variance in each direction. */
 const FLOOR = 1e-6;
+/** Least variance of mapped features, whose length is 1, over all directions: the samples of each class can be equal. */
+const LEAST_VARIANCE = 1e-4;
 
 /**
  * The covariance (1 − ρ)·S + ρ·m·I of deviations from their means: S = mean d·dᵀ over the samples, m = tr S / F. With fewer samples than
@@ -124,7 +126,7 @@ function shrunkCovariance(deviations: readonly Place[], features: number) {
   const square = dot(covariance.data, covariance.data) + (others ? outside ** 2 / others : 0);
   const delta = square - features * mean ** 2;
   const shrinkage = delta > 0 ? Math.min(1, Math.max(0, (fourth - square) / samples / delta)) : 1;
-  const share = Math.max(shrinkage * mean, FLOOR * mean, Number.MIN_VALUE ** 0.5);
+  const share = Math.max(shrinkage * mean, FLOOR * mean, LEAST_VARIANCE / features);
   for (let i = 0; i < k * k; i++) covariance.data[i] *= 1 - shrinkage;
   for (let i = 0; i < k; i++) covariance.data[i * k + i] += share;
   return { covariance, outside: share + (others ? ((1 - shrinkage) * outside) / others : 0) };

@@ -125,6 +125,9 @@ export function openUnknown(note: UnknownNote): (features: ArrayLike<number>) =>
   return (features) => least(distances(features, detector));
 }
 
+/** Least threshold, as a part of √F, the usual distance with F features. Equal samples have distances of 0 and the rounding of a note. */
+const LEAST = 0.1;
+
 /** Whether a sample belongs to none of the classes. */
 export interface UnknownAnswer {
   readonly unknown: boolean;
@@ -138,11 +141,13 @@ export interface UnknownAnswer {
  *
  * @param rate share of samples of the classes that may be called unknown; that of the note unless given
  */
-export function answerOf({ known, rate: usual }: UnknownNote, rate = usual): (distance: number) => UnknownAnswer {
-  const threshold = thresholdOf(known, rate);
+export function answerOf(note: UnknownNote, rate = note.rate): (distance: number) => UnknownAnswer {
+  const { known, features } = note;
+  const threshold = Math.max(thresholdOf(known, rate), LEAST * Math.sqrt(features.size));
   const spread = spreadOf(known);
+  const limit = Number.MAX_VALUE;
   return (distance) => {
-    const beyond = Math.max(Math.log(distance / threshold) / spread, -Number.MAX_VALUE);
+    const beyond = Math.min(Math.max(Math.log(distance / threshold) / spread, -limit), limit);
     return { unknown: distance > threshold, unknownScore: (1 + beyond / (1 + Math.abs(beyond))) / 2 };
   };
 }
