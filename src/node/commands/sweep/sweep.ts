@@ -89,7 +89,7 @@ export async function sweep(request: SweepRequest, hooks: SweepHooks = {}): Prom
   const trials = trialsOf(plan, base);
   for (const { values } of trials) checkTrial(readSettings(withValues(base, values)), plan);
   const model = await pinnedModel(spec, hooks);
-  const state: SweepState = { format: 1, model, data, settings: base, plan, metric: null, trials, key: randomUUID() };
+  const state: SweepState = { format: 1, model, data, settings: base, plan, metric: null, trials };
   const path = out === undefined ? freeFolder(data) : resolve(out);
   if (!isSweep(path)) {
     await makeFolder(path);
@@ -155,6 +155,8 @@ const TRIAL_ERRORS = new Set(['diverged', 'bad-config', 'unsupported-operator'])
 class Sweep {
   private metric: Metric | null;
   private trials: Trial[];
+  /** For trackers; none without them, so that the same sweep has the same files. */
+  private readonly key: string | undefined;
 
   constructor(
     private readonly path: string,
@@ -163,6 +165,7 @@ class Sweep {
   ) {
     this.metric = state.metric;
     this.trials = [...state.trials];
+    this.key = state.key ?? (hooks.sinks?.length ? randomUUID() : undefined);
   }
 
   async run(): Promise<SweepOutcome> {
@@ -296,7 +299,7 @@ class Sweep {
       onEvent?.(event);
     };
     try {
-      const { key } = this.state;
+      const { key } = this;
       const sweep = key === undefined ? undefined : { name: basename(this.path), key };
       const hooks = { onEvent: take, signal: stop.signal, sinks: this.hooks.sinks, sweep };
       const outcome = await this.startOrResume(number, run, epochs, hooks);
@@ -340,7 +343,7 @@ class Sweep {
 
   /** Writes `sweep.json` and the table of current results. */
   private async save(): Promise<void> {
-    const state: SweepState = { ...this.state, metric: this.metric, trials: this.trials };
+    const state: SweepState = { ...this.state, metric: this.metric, trials: this.trials, key: this.key };
     await writeAtomically(join(this.path, STATE), `${JSON.stringify(state, null, 2)}\n`);
     await writeResults(this.path, { ...state, ranked: ranked(this.trials, this.metric) });
   }
