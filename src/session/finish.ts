@@ -28,6 +28,7 @@ import { mergedState } from './adapters.ts';
 import type { Prepared } from './prepare.ts';
 import { recommendationOf } from './recommended.ts';
 import type { TrainSettings } from './settings.ts';
+import type { UnknownSources } from './unknown.ts';
 
 export interface Trained<O extends TaskOutcome = ClassOutcome, A extends Evaluated = Assessment> extends Prepared {
   /** The weights that are shipped. */
@@ -40,9 +41,7 @@ export interface Trained<O extends TaskOutcome = ClassOutcome, A extends Evaluat
   readonly val: BatchSource;
   /** Also measured, if there is one. */
   readonly test?: BatchSource;
-  /** Training samples without augmentation, and examples of none of the classes, if there are some. */
-  readonly known?: BatchSource;
-  readonly unknown?: BatchSource;
+  readonly forUnknown?: UnknownSources;
   readonly features?: FeatureCache;
   /** The source's `config.json`. */
   readonly sourceConfig?: unknown;

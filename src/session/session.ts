@@ -156,8 +156,7 @@ export class Session<
       ...{
         val: sources.val,
         test: sources.test,
-        known: sources.known,
-        unknown: sources.unknown,
+        forUnknown: sources.forUnknown,
         preprocessing: format,
       },
       checkpoint: shippedCheckpoint(this.parts, config, kept),

@@ -13,7 +13,7 @@ import type { Task } from '../tasks/index.ts';
 import { blendedImages } from './images.ts';
 import type { InputFormat } from './input-format.ts';
 import type { TrainSettings } from './settings.ts';
-import { fitSamples } from './unknown.ts';
+import { fitSamples, thresholdSamples, type UnknownSources } from './unknown.ts';
 
 /** The splits of a data set in batches. */
 export interface Sources {
@@ -21,9 +21,8 @@ export interface Sources {
   readonly val: BatchSource;
   /** If there is a test set. */
   readonly test?: BatchSource;
-  /** Training samples as they are, if the task recognises unknown samples, and examples of these. */
-  readonly known?: BatchSource;
-  readonly unknown?: BatchSource;
+  /** If the task recognises samples of none of the classes. */
+  readonly forUnknown?: UnknownSources;
   /** Where the sources keep decoded images; undefined if they read texts. */
   readonly images?: ImageCache;
 }
@@ -51,10 +50,16 @@ export function openSources({ dataset, format, settings, task }: SourceRequest, 
     ? textSources(dataset, format, settings, platform)
     : imageSources({ dataset, settings, task }, format, platform);
   if (!task.unknown) return sources;
-  const { train, unknown = [] } = dataset;
+  const { train, val, unknown = [] } = dataset;
   // The other sources report unreadable samples.
-  const known = plainSource(fitSamples(train, task.outputs), format, { reader: platform.reader });
-  return { ...sources, known, unknown: unknown.length ? plainSource(unknown, format, platform) : undefined };
+  const plain = (samples: readonly Sample[]) => plainSource(samples, format, { reader: platform.reader });
+  const some = thresholdSamples(val);
+  const forUnknown = {
+    train: plain(fitSamples(train, task.outputs)),
+    val: some.length < val.length ? plain(some) : sources.val,
+    unknown: unknown.length ? plainSource(unknown, format, platform) : undefined,
+  };
+  return { ...sources, forUnknown };
 }
 
 function textSources(

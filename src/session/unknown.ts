@@ -38,21 +38,39 @@ export function fitSamples(train: readonly Sample[], classes: number): Sample[] 
   });
 }
 
+/** Most validation samples that set a threshold. */
+const MOST_HELD_OUT = 2000;
+
+/** The validation samples that set a threshold, at equal steps, so that the classes keep their shares. */
+export const thresholdSamples = (val: readonly Sample[]): readonly Sample[] =>
+  val.length <= MOST_HELD_OUT
+    ? val
+    : Array.from({ length: MOST_HELD_OUT }, (_, i) => val[Math.floor((i * val.length) / MOST_HELD_OUT)]);
+
+/** Samples without augmentation, for what recognises samples of none of the classes. */
+export interface UnknownSources {
+  readonly train: BatchSource;
+  readonly val: BatchSource;
+  /** Examples of none of the classes, if there are some. */
+  readonly unknown?: BatchSource;
+}
+
 /**
  * Fits what recognises samples of none of the classes, with the finished model's features.
  *
  * @returns null if the task has no classes, or if there are too few samples
  */
 export async function fitUnknownSamples<O extends TaskOutcome, A extends Evaluated>(
-  { task, known, val, unknown, runtime, preprocessing, settings, config }: Trained<O, A>,
+  { task, forUnknown, runtime, preprocessing, settings, config }: Trained<O, A>,
   finished: FinishedModel,
 ): Promise<UnknownFit | null> {
-  if (!task.unknown || !known?.length || !val.length) return null;
+  if (!task.unknown || !forUnknown?.train.length || !forUnknown.val.length) return null;
   const { model, layout } = withFeatures(inSinglePrecision(finished.model), settings.head);
   const session = await loadSession(runtime, loadable(withOutput(model, layout.name)), { spinning: false });
   const reading = { session, layout, batchSize: config.batch, preprocessing };
   try {
-    const data = { train: await featuresOf(known, reading), val: await featuresOf(val, reading) };
+    const { train, val, unknown } = forUnknown;
+    const data = { train: await featuresOf(train, reading), val: await featuresOf(val, reading) };
     const examples = unknown && (await featuresOf(unknown, reading)).features;
     return task.unknown.fit({ ...data, unknown: examples }, { seed: config.seed, features: layout });
   } finally {
