@@ -49,6 +49,7 @@ export interface LoadedModel<T extends TaskName, S> {
    * @throws ThawError `bad-model` or `bad-config` if the model or the method gives no map; `bad-data` if an image cannot be read
    */
   explain(sample: S, options?: ExplainOptions): Promise<Explanation>;
+  /** The same for several samples, in their order. */
   explain(samples: readonly S[], options?: ExplainOptions): Promise<Explanation[]>;
   /** Gives back the memory of the model. */
   dispose(): Promise<void>;

@@ -15,6 +15,7 @@ import {
 import type { TrackerSink } from '../tracking/index.ts';
 import { Job, type JobOptions } from './job.ts';
 
+/** A training: model, data, settings, and where its metrics go. */
 export interface FineTuneRequest<T extends TaskName = TaskName> extends TrainRequest<T>, Tracked {}
 
 /** Experiment trackers that get the run. */

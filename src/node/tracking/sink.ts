@@ -60,6 +60,7 @@ export interface TrackerSink {
   metrics(rows: readonly TrackedMetrics[]): Promise<void> | void;
   /** The files of a finished run. */
   artifacts?(files: readonly TrackedFile[]): Promise<void> | void;
+  /** Ends the run. */
   end(status: TrackedStatus): Promise<void> | void;
 }
 
