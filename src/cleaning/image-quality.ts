@@ -1,6 +1,7 @@
 /** Images that a training should not have: blurred, dark, bright, empty, tiny, of an odd shape, or grey among coloured ones. */
 import type { Pixels } from '../data/index.ts';
 import { lumaAt } from './fingerprint.ts';
+import { median } from './median.ts';
 
 /** Measures of one image. Shares of the full range are from 0 to 1. */
 export interface ImageMeasures {
@@ -148,8 +149,3 @@ export function findBadImages(
 
 const shorterSide = ({ width, height }: ImageMeasures): number => Math.min(width, height);
 const shapeOf = ({ width, height }: ImageMeasures): number => Math.max(width, height) / Math.min(width, height);
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
-}

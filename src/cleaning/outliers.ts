@@ -1,6 +1,7 @@
 /** Samples that are unlike all others, by the distance to their nearest neighbours in features. */
 import { Random } from '../random.ts';
 import { type Features, normalized, product, projected, standardized } from './features.ts';
+import { median } from './median.ts';
 
 export interface OutlierRequest extends Features {
   /** Samples of a group do not count as each other's neighbours, such as duplicates. */
@@ -61,9 +62,4 @@ function neighbourDistances({ features, size, groups, seed }: Required<OutlierRe
     }
     return nearest.reduce((all, distance) => all + distance, 0) / NEIGHBOURS;
   });
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
 }

@@ -1,4 +1,5 @@
 /** Texts that say nothing, or are much longer than the others. */
+import { median } from './median.ts';
 
 export interface TextFinding {
   readonly kind: 'short' | 'long';
@@ -14,14 +15,13 @@ const LONG = 2000;
 
 /** @param texts undefined for images */
 export function findBadTexts(texts: readonly (string | undefined)[]): TextFinding[] {
-  const lengths = texts.flatMap((text) => (text === undefined ? [] : [text.length])).sort((a, b) => a - b);
-  const median = lengths[Math.floor(lengths.length / 2)] ?? 0;
+  const usual = median(texts.flatMap((text) => (text === undefined ? [] : [text.length])));
   return texts.flatMap((text, index): TextFinding[] => {
     if (text === undefined) return [];
     const letters = text.match(/[\p{L}\p{N}]/gu)?.length ?? 0;
     if (letters < FEWEST) return [{ kind: 'short', index, why: `${letters} letters and digits` }];
-    if (text.length < LONG || text.length < LONGER * median) return [];
-    return [{ kind: 'long', index, why: `${text.length} characters; the median is ${median}` }];
+    if (text.length < LONG || text.length < LONGER * usual) return [];
+    return [{ kind: 'long', index, why: `${text.length} characters; the median is ${usual}` }];
   });
 }
 

@@ -1,6 +1,8 @@
 /** A server that other devices of the network reach: its addresses, and the token that each request needs. */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { AddressInfo, Server } from 'node:net';
 import { hostname, type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
+import { ThawError } from '../errors.ts';
 
 /** Listens on all networks of this machine. */
 export const ALL_NETWORKS = '0.0.0.0';
@@ -36,6 +38,40 @@ export function ownAddresses(interfaces: Interfaces = networkInterfaces()): read
       .map(({ address }) => ({ address, rank: unlikelihood(name, address) })),
   );
   return found.sort((a, b) => a.rank - b.rank).map(({ address }) => address);
+}
+
+/** Where a server listens. */
+export interface Endpoint {
+  /** 0 for any free port. */
+  readonly port: number;
+  readonly host: string;
+}
+
+/** Starts a server. @throws ThawError `bad-config` if the port or the address cannot be used */
+export const listen = (server: Server, at: Endpoint): Promise<AddressInfo> =>
+  new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(asRefusal(error, at)));
+    server.listen(at.port, at.host, () => resolve(server.address() as AddressInfo));
+  });
+
+/** Turns an error of listening that the user can fix into a ThawError, and returns other errors unchanged. */
+function asRefusal(cause: NodeJS.ErrnoException, { port, host }: Endpoint): Error {
+  const refused = (message: string, hint: string) => new ThawError('bad-config', message, hint, { cause });
+  switch (cause.code) {
+    case 'EADDRINUSE':
+      return refused(`port ${port} is in use`, 'Choose another port with --port');
+    case 'EACCES':
+      return refused(`port ${port} needs more rights`, 'Choose a port from 1024 on with --port');
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return refused(
+        `${host} is not an address of this machine`,
+        `Leave out the address, or give one of ${ownAddresses().join(', ')}`,
+      );
+    default:
+      return cause;
+  }
 }
 
 /** An address or a name as it stands in a URL. */

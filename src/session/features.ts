@@ -65,6 +65,34 @@ export interface FeatureBatch extends Pick<Batch, 'indices' | 'labels'> {
   readonly features: Float32Array;
 }
 
+/**
+ * The features of all batches as one: rows in the order of the batches.
+ *
+ * @param after awaited after each batch
+ */
+export async function joinBatches(
+  batches: AsyncIterable<FeatureBatch>,
+  after?: () => unknown,
+): Promise<{ features: Float32Array; indices: number[]; labels: number[] }> {
+  const parts: Float32Array[] = [];
+  const indices: number[] = [];
+  const labels: number[] = [];
+  for await (const batch of batches) {
+    // The runtime may use its memory again.
+    parts.push(batch.features.slice());
+    indices.push(...batch.indices);
+    labels.push(...Array.from(batch.labels, Number));
+    await after?.();
+  }
+  const features = new Float32Array(parts.reduce((all, { length }) => all + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    features.set(part, at);
+    at += part.length;
+  }
+  return { features, indices, labels };
+}
+
 export interface FeatureRequest {
   /** Pretrained or finished. Its head is not computed. */
   readonly model: Model;

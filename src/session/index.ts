@@ -42,6 +42,7 @@ export {
   type FeatureLayout,
   type FeatureRequest,
   featureRows,
+  joinBatches,
   withFeatures,
 } from './features.ts';
 export {

@@ -8,7 +8,6 @@ import { loadable, loadSession, type Session as RuntimeSession } from '../runtim
 import {
   answerOf,
   type Evaluated,
-  type LabelledFeatures,
   openUnknown,
   type Task,
   type TaskOutcome,
@@ -16,7 +15,14 @@ import {
   type UnknownFit,
   type UnknownNote,
 } from '../tasks/index.ts';
-import { type FeatureLayout, featureRows, withFeatures, withValue } from './features.ts';
+import {
+  type FeatureBatch,
+  type FeatureLayout,
+  featureRows,
+  joinBatches,
+  withFeatures,
+  withValue,
+} from './features.ts';
 import type { FinishedModel, Trained } from './finish.ts';
 import type { ModelFiles } from './input-format.ts';
 import { withOutput } from './output.ts';
@@ -70,8 +76,9 @@ export async function fitUnknownSamples<O extends TaskOutcome, A extends Evaluat
   const reading = { session, layout, batchSize: config.batch, preprocessing };
   try {
     const { train, val, unknown } = forUnknown;
-    const data = { train: await featuresOf(train, reading), val: await featuresOf(val, reading) };
-    const examples = unknown && (await featuresOf(unknown, reading)).features;
+    const read = (source: BatchSource) => joinBatches(featuresOf(source, reading));
+    const data = { train: await read(train), val: await read(val) };
+    const examples = unknown && (await read(unknown)).features;
     return task.unknown.fit({ ...data, unknown: examples }, { seed: config.seed, features: layout });
   } finally {
     await session.release();
@@ -85,26 +92,16 @@ interface Reading {
   readonly preprocessing: Trained['preprocessing'];
 }
 
-/** The features of all samples of a source, and their labels. */
-async function featuresOf(
+/** The features of all samples of a source. */
+async function* featuresOf(
   source: BatchSource,
   { session, layout, batchSize, preprocessing }: Reading,
-): Promise<LabelledFeatures> {
-  const parts: Float32Array[] = [];
-  const labels: number[] = [];
+): AsyncGenerator<FeatureBatch> {
   const fed = { preprocessing, input: TRANSFORMERS_NAMES.input, shipped: true };
   for await (const batch of source.batches({ epoch: 0, batchSize })) {
     const { [layout.name]: values } = await session.run(feedsOf(batch, fed), [layout.name]);
-    parts.push(featureRows(values, layout).slice());
-    labels.push(...Array.from(batch.labels, Number));
+    yield { ...batch, features: featureRows(values, layout) };
   }
-  const features = new Float32Array(labels.length * layout.size);
-  let at = 0;
-  for (const part of parts) {
-    features.set(part, at);
-    at += part.length;
-  }
-  return { features, labels };
 }
 
 /** Recognises samples of none of the classes, with the note of a finished model. */

@@ -2,7 +2,7 @@
 import { findLabelIssues, outOfFoldProbabilities } from '../cleaning/index.ts';
 import type { Sample } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
-import type { FeatureBatch } from '../session/index.ts';
+import { type FeatureBatch, joinBatches } from '../session/index.ts';
 import type { LabelIssue } from './protocol.ts';
 
 /** Samples times classes up to which a page is not kept busy for more than minutes. */
@@ -38,24 +38,15 @@ export async function labelIssues(
     const many = `${samples.length} samples of ${classes.length} classes would take too long to check here`;
     throw new ThawError('bad-data', many, 'Check fewer samples or classes at a time, or run thaw clean');
   }
-  const rows: Float32Array[] = [];
-  const read: Sample[] = [];
-  for await (const { indices, features } of batches) {
-    for (const [at, index] of indices.entries()) {
-      rows.push(features.slice(at * size, (at + 1) * size));
-      read.push(samples[index]);
-    }
+  const { features, indices, labels } = await joinBatches(batches, async () => {
     await giveWay();
     signal.throwIfAborted();
-  }
-  const features = new Float32Array(rows.length * size);
-  for (const [i, row] of rows.entries()) features.set(row, i * size);
-  const labels = read.map(({ label }) => label);
+  });
   const data = { features, size, labels, classes: classes.length };
   const probabilities = await outOfFoldProbabilities(data, { signal });
   const { issues, predicted } = findLabelIssues({ ...data, probabilities });
   return issues.map((i) => ({
-    sample: Number(read[i].file),
+    sample: Number(samples[indices[i]].file),
     label: classes[labels[i]],
     likely: classes[predicted[i]],
     probability: probabilities[i * classes.length + predicted[i]],

@@ -1,29 +1,20 @@
 // What the studio says of a finished model: why, none of these, and images in the wrong class.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildStudio } from '../../scripts/studio/build.ts';
-import { type Serving, serve } from '../../src/node/commands/serving.ts';
-import { launch } from '../web/browser.ts';
+import type { Serving } from '../../src/node/commands/serving.ts';
+import { type ServedStudio, servedStudio } from './served-studio.ts';
 import { violations } from './violations.ts';
 
-let folder: string;
+let studio: ServedStudio;
 let serving: Serving;
 let browser: Browser;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'thaw-studio-'));
-  await buildStudio(folder);
-  serving = await serve(folder, 0);
-  browser = await launch();
+  studio = await servedStudio();
+  ({ serving, browser } = studio);
 });
-afterAll(async () => {
-  await browser?.close();
-  await serving?.close();
-  if (folder) rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => studio?.close());
 
 /** Discs or bars of any size and place. */
 async function shape(kind: 'disc' | 'bars', i: number) {

@@ -1,29 +1,21 @@
 // The built studio in a real browser, as somebody uses it for the first time.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { unzipSync } from 'fflate';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildStudio } from '../../scripts/studio/build.ts';
-import { type Serving, serve } from '../../src/node/commands/serving.ts';
+import type { Serving } from '../../src/node/commands/serving.ts';
 import { readModel } from '../../src/onnx/index.ts';
-import { launch } from '../web/browser.ts';
+import { type ServedStudio, servedStudio } from './served-studio.ts';
 
-let folder: string;
+let studio: ServedStudio;
 let serving: Serving;
 let browser: Browser;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'thaw-studio-'));
-  await buildStudio(folder);
-  serving = await serve(folder, 0);
-  browser = await launch();
+  studio = await servedStudio();
+  ({ serving, browser } = studio);
 });
-afterAll(async () => {
-  await browser?.close();
-  await serving?.close();
-  if (folder) rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => studio?.close());
 
 /** What the page complains of, such as its security policy. */
 const complaints: string[] = [];
@@ -75,7 +67,7 @@ test('from examples to a model that is tried, taken along, and there again witho
     page.waitForEvent('download'),
     page.getByRole('button', { name: /^Download/ }).click(),
   ]);
-  const path = join(folder, 'model.zip');
+  const path = join(studio.folder, 'model.zip');
   await download.saveAs(path);
   const files = unzipSync(readFileSync(path));
   expect(JSON.parse(new TextDecoder().decode(files['model/config.json'])).id2label[0]).toBe('spiral');

@@ -1,36 +1,29 @@
 // The studio of `thaw studio --host`, as a phone sees it: over http from another machine, to which browsers give less.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildStudio } from '../../scripts/studio/build.ts';
-import { type Serving, serve } from '../../src/node/commands/serving.ts';
+import type { Serving } from '../../src/node/commands/serving.ts';
 import { filesOf } from '../../src/node/commands/studio.ts';
 import { ALL_NETWORKS, newToken } from '../../src/node/network.ts';
-import { launch } from '../web/browser.ts';
+import { type ServedStudio, servedStudio } from './served-studio.ts';
 import { violations } from './violations.ts';
 
 /** A name that browsers do not take for their own machine, although it leads here. */
 const NAME = `${hostname()}.local`.toLowerCase();
 
-let folder: string;
+let studio: ServedStudio;
 let serving: Serving;
 let browser: Browser;
 let address: string;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'thaw-studio-'));
-  await buildStudio(folder);
   const network = { host: ALL_NETWORKS, token: newToken() };
-  serving = await serve(folder, 0, { network, files: filesOf(undefined, () => [address]) });
+  const options = { network, files: filesOf(undefined, () => [address]) };
+  studio = await servedStudio(options, [`--host-resolver-rules=MAP ${NAME} 127.0.0.1`]);
+  ({ serving, browser } = studio);
   address = serving.address.replace('127.0.0.1', NAME);
-  browser = await launch([`--host-resolver-rules=MAP ${NAME} 127.0.0.1`]);
 });
-afterAll(async () => {
-  await browser?.close();
-  await serving?.close();
-  if (folder) rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => studio?.close());
 
 const PHONE = { viewport: { width: 390, height: 800 }, isMobile: true, hasTouch: true };
 

@@ -1,42 +1,22 @@
 /** The studio as a person uses it, from the first image to the downloaded model, in a real browser. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import axe from 'axe-core';
+import { readFileSync } from 'node:fs';
 import { unzipSync } from 'fflate';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildStudio } from '../../scripts/studio/build.ts';
-import { type Serving, serve } from '../../src/node/commands/serving.ts';
+import type { Serving } from '../../src/node/commands/serving.ts';
 import { readModel } from '../../src/onnx/index.ts';
-import { launch } from './browser.ts';
+import { type ServedStudio, servedStudio } from '../studio/served-studio.ts';
+import { violations } from '../studio/violations.ts';
 
-let folder: string;
+let studio: ServedStudio;
 let serving: Serving;
 let browser: Browser;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'thaw-studio-'));
-  await buildStudio(folder);
-  serving = await serve(folder, 0);
-  browser = await launch();
+  studio = await servedStudio();
+  ({ serving, browser } = studio);
 });
-afterAll(async () => {
-  await browser?.close();
-  await serving?.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-/** What axe finds wrong, by rule and place. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const found = await page.evaluate(async () => {
-    // biome-ignore lint/suspicious/noExplicitAny: axe puts itself there
-    const { violations } = await (globalThis as any).axe.run(document, { resultTypes: ['violations'] });
-    return violations as { id: string; nodes: { target: string[] }[] }[];
-  });
-  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`);
-}
+afterAll(() => studio?.close());
 
 test('drawings become a classifier that is tried and taken away', async () => {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, acceptDownloads: true });

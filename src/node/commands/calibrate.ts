@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { Sample } from '../../data/index.ts';
 import { ThawError } from '../../errors.ts';
 import { unknownOf, withNotes } from '../../export/index.ts';
+import { joinBatches } from '../../session/index.ts';
 import {
-  type LabelledFeatures,
   refitThreshold,
   type Task,
   type TemperatureFit,
@@ -96,18 +96,8 @@ async function fitExamples(
   const { extractor } = await openExtractor({ model, settings, layout: kept?.features }, hooks);
   try {
     const { format, layout } = extractor.parts;
-    const featuresOf = async (of: readonly Sample[]): Promise<LabelledFeatures> => {
-      const features: number[][] = [];
-      const labels: number[] = [];
-      for await (const batch of extractor.batches(plainSource(of, format, hooks))) {
-        hooks.signal?.throwIfAborted();
-        for (const [i, label] of batch.labels.entries()) {
-          features.push([...batch.features.subarray(i * layout.size, (i + 1) * layout.size)]);
-          labels.push(Number(label));
-        }
-      }
-      return { features: Float32Array.from(features.flat()), labels };
-    };
+    const featuresOf = (of: readonly Sample[]) =>
+      joinBatches(extractor.batches(plainSource(of, format, hooks)), () => hooks.signal?.throwIfAborted());
     const given = unknown === undefined ? examples : (await openUnlabelled([unknown], format, hooks)).samples;
     const val = kept && isSeen(measured) ? undefined : await featuresOf(samples);
     const data = { unknown: given.length ? (await featuresOf(given)).features : undefined };

@@ -9,7 +9,7 @@ import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize, sep } from 'node:path';
 import { PAGE_HEADERS, SECURITY_HEADERS } from '../../content-security.ts';
-import { inUrl, isEverywhere, isNamed, LOCAL_NAMES, namesOf, ownAddresses, withoutToken } from '../network.ts';
+import { inUrl, isEverywhere, isNamed, LOCAL_NAMES, listen, namesOf, ownAddresses, withoutToken } from '../network.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -82,7 +82,7 @@ export async function serve(folder: string, port: number, options: ServeOptions 
     else createReadStream(file.path).pipe(response);
   };
   const server: Server = tls ? createSecureServer(tls, listener) : createServer(listener);
-  await listening(server, port, network?.host ?? '127.0.0.1');
+  await listen(server, { port, host: network?.host ?? '127.0.0.1' });
   return {
     ...addressesOf(site()),
     close: () =>
@@ -183,9 +183,3 @@ function placeOf(root: string, folders: Readonly<Record<string, string>>, path: 
   const file = normalize(join(folder, inner === undefined ? path : (rest ?? '')));
   return file.startsWith(normalize(folder + sep)) ? file : undefined;
 }
-
-const listening = (server: Server, port: number, host: string): Promise<void> =>
-  new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, resolve);
-  });

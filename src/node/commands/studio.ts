@@ -46,15 +46,11 @@ export async function serveStudio(options: StudioOptions, hooks: JobHooks = {}):
   // The page contains JavaScript of this version, which needs the WebAssembly of the same version.
   const folders = { [`ort-${ONNXRUNTIME}`]: await webRuntimeFolder() };
   const offer = model === undefined ? undefined : await offeredModel(model, hooks);
-  try {
-    const serving: Serving = await serve(STUDIO, port, {
-      ...{ folders, network, tls },
-      files: filesOf(offer, () => serving.network),
-    });
-    return serving;
-  } catch (error) {
-    throw asRefusal(error, options);
-  }
+  const serving: Serving = await serve(STUDIO, port, {
+    ...{ folders, network, tls },
+    files: filesOf(offer, () => serving.network),
+  });
+  return serving;
 }
 
 /** @throws ThawError if other devices cannot reach this machine */
@@ -86,26 +82,6 @@ const readPem = (path: string): Promise<Buffer> =>
   readFile(path).catch((cause) => {
     throw new ThawError('not-found', `cannot read ${path} (${cause.code})`, 'Check --cert and --key', { cause });
   });
-
-/** Turns an error of listening that the user can fix into a ThawError, and returns other errors unchanged. */
-function asRefusal(cause: unknown, { port, host }: StudioOptions): unknown {
-  const refused = (message: string, hint: string) => new ThawError('bad-config', message, hint, { cause });
-  switch ((cause as NodeJS.ErrnoException).code) {
-    case 'EADDRINUSE':
-      return refused(`port ${port} is in use`, 'Choose another port with --port');
-    case 'EACCES':
-      return refused(`port ${port} needs more rights`, 'Choose a port from 1024 on with --port');
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return refused(
-        `${host} is not an address of this machine`,
-        `Leave out the address, or give one of ${ownAddresses().join(', ')}`,
-      );
-    default:
-      return cause;
-  }
-}
 
 /** A model for the page. */
 export interface OfferedModel {

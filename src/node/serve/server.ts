@@ -1,10 +1,9 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-import { ThawError } from '../../errors.ts';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { BatchedModel } from '../../session/index.ts';
 import { mostProbable, type TaskName } from '../../tasks/index.ts';
 import { VERSION } from '../../version.ts';
-import { isNamed, isSame, LOCAL_NAMES } from '../network.ts';
+import { isNamed, isSame, LOCAL_NAMES, listen } from '../network.ts';
 import { asFailure, Failure } from './failure.ts';
 import { type ModelCard, openApi } from './openapi.ts';
 import { RateLimit } from './rate.ts';
@@ -267,18 +266,3 @@ ${url}/openapi.json   this server, for programs
 ${url}/model          the model and its labels
 ${url}/health         whether the server takes requests
 `;
-
-function listen(server: Server, { port, host }: Pick<ReadServeSettings, 'port' | 'host'>): Promise<AddressInfo> {
-  const refused = (cause: NodeJS.ErrnoException): unknown => {
-    const error = (message: string, hint: string) => new ThawError('bad-config', message, hint, { cause });
-    if (cause.code === 'EADDRINUSE') return error(`port ${port} is in use`, 'Choose another port with --port');
-    if (cause.code === 'EACCES') return error(`port ${port} needs more rights`, 'Choose a port from 1024 with --port');
-    if (['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN'].includes(cause.code ?? ''))
-      return error(`${host} is not an address of this machine`, 'Give one of its own, or 0.0.0.0 for all, with --host');
-    return cause;
-  };
-  return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(refused(error)));
-    server.listen(port, host, () => resolve(server.address() as AddressInfo));
-  });
-}

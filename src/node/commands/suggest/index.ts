@@ -1,6 +1,4 @@
 /** Chooses the images or texts that are best to label next. */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { isAbsolute, relative } from 'node:path';
 import { mapConcurrently } from '../../../data/concurrency.ts';
@@ -11,6 +9,7 @@ import { Random } from '../../../random.ts';
 import { type InputFormat, nounOf, openDataset } from '../../../session/index.ts';
 import { type Choice, choose, type Doubt, needs, type Strategy, strategies } from '../../../suggest/index.ts';
 import type { Task, TaskName } from '../../../tasks/index.ts';
+import { digestIfThere } from '../../disk/index.ts';
 import { isPath } from '../../models/resolve.ts';
 import type { JobHooks } from '../events.ts';
 import { originOf } from '../measured.ts';
@@ -202,15 +201,8 @@ const sizeOf = (file: string): Promise<number> =>
   );
 
 /** A file that cannot be read equals no other. */
-async function digestOf(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  try {
-    for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
-    return hash.digest('hex');
-  } catch {
-    return `file ${file}`;
-  }
-}
+const digestOf = async (file: string): Promise<string> =>
+  (await digestIfThere(file).catch(() => undefined)) ?? `file ${file}`;
 
 /** Above this margin, a model is sure. */
 const SURE = 0.5;
