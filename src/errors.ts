@@ -68,3 +68,19 @@ export function requireText(value: unknown, name: string, hint: string): asserts
   const problem = value === undefined || value === '' ? 'is missing' : `is not a text, but ${typeof value}`;
   throw new ThawError('bad-config', `${name} ${problem}`, hint);
 }
+
+/**
+ * Checks a request that a caller in JavaScript may have left out.
+ *
+ * @throws ThawError `bad-config`
+ */
+export function requireRequest(request: unknown): asserts request is object {
+  if (typeof request === 'object' && request !== null) return;
+  const problem =
+    request === undefined ? 'is missing' : `is not an object, but ${request === null ? 'null' : typeof request}`;
+  throw new ThawError(
+    'bad-config',
+    `the request ${problem}`,
+    "Pass an object, such as { model: 'default', data: './images' }",
+  );
+}

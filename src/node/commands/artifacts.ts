@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Manifest } from '../../compiler/step/index.ts';
-import { ThawError } from '../../errors.ts';
+import { requireRequest, requireText, ThawError } from '../../errors.ts';
 import type { DeviceName } from '../../runtime/devices.ts';
 import { type CompileOptions, compileArtifacts, planGraphs } from '../../session/index.ts';
 import { writeAtomically } from '../disk/index.ts';
@@ -26,7 +26,9 @@ export interface ArtifactsRequest extends CompileOptions {
  * @throws ThawError `unsupported-operator` if a gradient has to pass an operator without a rule
  */
 export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks = {}): Promise<Manifest> {
+  requireRequest(request);
   const { model, out: folder, device, ...rest } = request;
+  requireText(folder, 'out', 'Give a folder to write');
   const out = resolve(folder);
   if (existsSync(out) && (await readdir(out).catch(() => ['a file'])).length) {
     throw new ThawError('bad-config', `${folder} is not empty`, 'Choose another folder with --out');

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Sample } from '../../data/index.ts';
-import { ThawError } from '../../errors.ts';
+import { requireRequest, ThawError } from '../../errors.ts';
 import { unknownOf, withNotes } from '../../export/index.ts';
 import { joinBatches } from '../../session/index.ts';
 import {
@@ -45,6 +45,7 @@ const SEED = 0;
  * @throws ThawError if the model does not name its classes, or the data has other classes
  */
 export async function calibrate(request: CalibrateRequest, hooks: JobHooks = {}): Promise<CalibrateOutcome> {
+  requireRequest(request);
   const settings = { ...request.settings, calibrated: false };
   checkRate(request.unknownRate);
   const found = await labelledPredictions({ ...request, settings }, hooks);

@@ -1,6 +1,6 @@
 import { isAbsolute, join, parse, relative } from 'node:path';
 import { overlayPng, sharpReader } from '../../data/node/index.ts';
-import { ThawError } from '../../errors.ts';
+import { requireRequest, ThawError } from '../../errors.ts';
 import { fileNameOf } from '../../file-names.ts';
 import { type ExplainOptions, type Explanation, imageFormat } from '../../session/index.ts';
 import { writeAtomically } from '../disk/index.ts';
@@ -30,10 +30,9 @@ export type FileExplanation = Explanation & {
  *
  * @throws ThawError for everything that the user can fix
  */
-export async function explain(
-  { model, settings, images, out, strict, ...options }: ExplainRequest,
-  hooks: JobHooks = {},
-): Promise<FileExplanation[]> {
+export async function explain(request: ExplainRequest, hooks: JobHooks = {}): Promise<FileExplanation[]> {
+  requireRequest(request);
+  const { model, settings, images, out, strict, ...options } = request;
   const notice = (message: string) => hooks.onEvent?.({ type: 'notice', message });
   const skipped = (file: string, reason: string) => notice(`skipped ${file}: ${reason}`);
   const { predictor } = await openPredictor({ model, settings }, hooks);

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { inSinglePrecision } from '../../compiler/import/index.ts';
-import { ThawError } from '../../errors.ts';
+import { requireRequest, ThawError } from '../../errors.ts';
 import {
   type CompressedForm,
   compressWeights,
@@ -64,10 +64,9 @@ const FILES: Readonly<Record<CompressedForm, string>> = { fp16: 'model_fp16.onnx
  * ```
  * @throws ThawError `run-directory` if the run has no intact checkpoint
  */
-export async function exportRun(
-  { run: path, form, out, device }: ExportRequest,
-  hooks: JobHooks = {},
-): Promise<ExportOutcome> {
+export async function exportRun(request: ExportRequest, hooks: JobHooks = {}): Promise<ExportOutcome> {
+  requireRequest(request);
+  const { run: path, form, out, device } = request;
   const run = await openRun(path);
   const runtime = await openRuntime(device, hooks);
   const { model: source, about } = await readSource(run);

@@ -1,5 +1,5 @@
 import type { Batch, BatchSource } from '../../data/index.ts';
-import { ThawError } from '../../errors.ts';
+import { requireRequest, ThawError } from '../../errors.ts';
 import type { RateTest } from '../../report/index.ts';
 import {
   describeData,
@@ -59,6 +59,7 @@ const TOO_HIGH = 3;
  * ```
  */
 export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Promise<RateTest> {
+  requireRequest(request);
   const { from = 1e-6, to = 1, steps = 80 } = request;
   if (!(from > 0 && to > from)) {
     throw new ThawError(

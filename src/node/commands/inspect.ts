@@ -8,7 +8,7 @@ import {
   inspect,
   selectionText,
 } from '../../compiler/surgery/index.ts';
-import { ThawError } from '../../errors.ts';
+import { requireRequest, ThawError } from '../../errors.ts';
 import type { Dimension, Model, ValueInfo } from '../../onnx/index.ts';
 import type { DeviceName } from '../../runtime/devices.ts';
 import type { Runtime } from '../../runtime/index.ts';
@@ -77,6 +77,7 @@ export interface ModelInspection extends Inspection {
  * ```
  */
 export async function inspectModel(request: InspectRequest, hooks: JobHooks = {}): Promise<ModelInspection> {
+  requireRequest(request);
   const resolved = await fetchModel(request.model, hooks);
   // Loads ONNX Runtime while the file is read.
   const [read, runtime] = await Promise.all([readModelFile(resolved.path), openRuntime(request.device, hooks)]);

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { requireText, ThawError } from '../../errors.ts';
+import { requireRequest, requireText, ThawError } from '../../errors.ts';
 import { ADAPTER_FILES, type AdapterSet, readAdapters } from '../../export/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import type { DeviceName } from '../../runtime/devices.ts';
@@ -38,10 +38,9 @@ export interface MergeOutcome {
  *
  * @throws ThawError `bad-data` if the files are not adapters; `bad-config` if they belong to another model
  */
-export async function merge(
-  { model, adapters, out, device }: MergeRequest,
-  hooks: JobHooks = {},
-): Promise<MergeOutcome> {
+export async function merge(request: MergeRequest, hooks: JobHooks = {}): Promise<MergeOutcome> {
+  requireRequest(request);
+  const { model, adapters, out, device } = request;
   requireText(adapters, 'adapters', 'Give the path of a run, or of its adapters');
   const path = adapterFile(adapters);
   const set = readAdapters((await readIfThere(path)) ?? new Uint8Array());

@@ -10,7 +10,7 @@ import {
 } from '../../data/index.ts';
 import { contactSheet, decodeImage, viewsOf } from '../../data/node/index.ts';
 import { isText } from '../../data/text/index.ts';
-import { ThawError } from '../../errors.ts';
+import { requireRequest, ThawError } from '../../errors.ts';
 import { tensor } from '../../onnx/index.ts';
 import { Random } from '../../random.ts';
 import { readSettings, type TrainSettings, type TrainSettingsInput } from '../../session/index.ts';
@@ -49,6 +49,7 @@ const SIDE = 128;
  * @throws ThawError for settings, models and data that a training would refuse
  */
 export async function previewImages(request: PreviewRequest, hooks: JobHooks = {}): Promise<Preview> {
+  requireRequest(request);
   const { out = 'preview.png', images = 6, columns = 7 } = request;
   const format = formatOf(out);
   for (const [name, count] of Object.entries({ images, columns })) {

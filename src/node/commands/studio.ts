@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import { sha256 } from '../../digest.ts';
-import { ThawError } from '../../errors.ts';
+import { requireRequest, ThawError } from '../../errors.ts';
 import { type Model, readModel, writeModel } from '../../onnx/index.ts';
 import { webRuntimeFolder } from '../../runtime/node/web-files.ts';
 import { takesTexts } from '../../session/index.ts';
@@ -37,6 +37,7 @@ export interface StudioOptions {
  * @throws ThawError if the port is in use, a package is missing, the model or the certificate cannot be used, or this machine has no network
  */
 export async function serveStudio(options: StudioOptions, hooks: JobHooks = {}): Promise<Serving> {
+  requireRequest(options);
   const { port, model, host } = options;
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new ThawError('bad-config', `${port} is not a port`, 'Give a whole number from 0 to 65535');

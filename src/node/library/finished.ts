@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { type ImageFile, sharpReader } from '../../data/node/index.ts';
-import { ThawError } from '../../errors.ts';
+import { requireRequest, ThawError } from '../../errors.ts';
 import { type LoadedModel, loadedModel } from '../../session/index.ts';
 import type { Prediction, TaskEvaluation, TaskName } from '../../tasks/index.ts';
 import {
@@ -71,10 +71,11 @@ async function contentsOf(input: ModelInput): Promise<ImageFile> {
  * @throws ThawError if the model has another task or does not name its classes, or the data has others
  */
 export async function evaluate<T extends TaskName = 'classification'>(
-  { task = 'classification' as T, ...request }: EvaluateRequest<T>,
+  request: EvaluateRequest<T>,
   hooks?: JobHooks,
 ): Promise<TaskEvaluation<T>> {
-  const { assessment } = await evaluateAny({ ...request, task }, hooks);
+  requireRequest(request);
+  const { assessment } = await evaluateAny({ ...request, task: request.task ?? ('classification' as T) }, hooks);
   // The model has this task, or it is an error.
   return assessment as TaskEvaluation<T>;
 }
@@ -140,10 +141,11 @@ export async function predict<T extends TaskName = 'classification'>(
  * @throws ThawError if the model cannot be read, or has another task
  */
 export async function* predictEach<T extends TaskName = 'classification'>(
-  { task = 'classification' as T, ...request }: PredictRequest<T>,
+  request: PredictRequest<T>,
   hooks?: JobHooks,
 ): AsyncGenerator<FilePrediction<T>> {
-  for await (const group of predictAny({ ...request, task }, hooks))
+  requireRequest(request);
+  for await (const group of predictAny({ ...request, task: request.task ?? ('classification' as T) }, hooks))
     for (const { words: _, prediction, ...sample } of group) {
       // The model has this task, or it is an error.
       yield { ...sample, ...prediction } as FilePrediction<T>;

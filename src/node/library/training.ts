@@ -1,3 +1,4 @@
+import { requireRequest } from '../../errors.ts';
 import type { NamedTask } from '../../session/index.ts';
 import type { TaskName } from '../../tasks/index.ts';
 import {
@@ -43,11 +44,15 @@ export type Training<T extends TaskName = TaskName> = Job<JobEvent, TrainingResu
  * @returns at once; `result` is rejected with a ThawError for everything that the user can fix
  */
 export const fineTune = <T extends TaskName = 'classification'>(
-  { sinks, ...request }: FineTuneRequest<T> & NamedTask<T>,
+  request: FineTuneRequest<T> & NamedTask<T>,
   options?: JobOptions,
 ): Training<T> =>
-  // The rest of the request is one without trackers.
-  new Job((hooks) => train(request as unknown as TrainRequest<T> & NamedTask<T>, { ...hooks, sinks }), options);
+  new Job(async (hooks) => {
+    requireRequest(request);
+    const { sinks, ...training } = request;
+    // The rest of the request is one without trackers.
+    return train(training as unknown as TrainRequest<T> & NamedTask<T>, { ...hooks, sinks });
+  }, options);
 
 /** A run to continue. */
 export interface ResumeRequest<T extends TaskName> extends Tracked {
@@ -76,6 +81,7 @@ export const resume = <T extends TaskName = 'classification'>(
 ): Training<T> =>
   new Job(async (hooks) => {
     const resumed: ResumeRequest<T> = typeof request === 'string' ? { run: request } : request;
+    requireRequest(resumed);
     const { run, task = 'classification' as T, sinks } = resumed;
     // The run has this task, or it is an error.
     return (await resumeRun(run, { ...hooks, sinks }, task)) as TrainingResult<T>;
@@ -97,8 +103,12 @@ export type Sweep = Job<SweepEvent, SweepOutcome>;
  * ```
  * @returns at once; `result` is rejected with a ThawError for everything that the user can fix, before anything is trained
  */
-export const sweep = ({ sinks, ...request }: SweepRequest & Tracked, options?: JobOptions): Sweep =>
-  new Job((hooks) => runSweep(request, { ...hooks, sinks }), options);
+export const sweep = (request: SweepRequest & Tracked, options?: JobOptions): Sweep =>
+  new Job(async (hooks) => {
+    requireRequest(request);
+    const { sinks, ...swept } = request;
+    return runSweep(swept, { ...hooks, sinks });
+  }, options);
 
 /**
  * Resumes a sweep.

@@ -1,5 +1,5 @@
 import { env } from 'node:process';
-import { ThawError } from '../../errors.ts';
+import { requireRequest, ThawError } from '../../errors.ts';
 import { MlflowClient, MlflowRefusal } from './mlflow-client.ts';
 import { configParameters } from './mlflow-parameters.ts';
 import type { TrackedFile, TrackedMetrics, TrackedRun, TrackedStatus, TrackedSweep, TrackerSink } from './sink.ts';
@@ -38,8 +38,11 @@ interface RunInfo {
  * ```
  * @throws ThawError `bad-config` for an address that cannot be used
  */
-export const mlflow = ({ url, ...options }: MlflowOptions): TrackerSink =>
-  new MlflowSink(new MlflowClient(addressOf(url)), options);
+export function mlflow(request: MlflowOptions): TrackerSink {
+  requireRequest(request);
+  const { url, ...options } = request;
+  return new MlflowSink(new MlflowClient(addressOf(url)), options);
+}
 
 const VARIABLE = 'MLFLOW_TRACKING_URI';
 

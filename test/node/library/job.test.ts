@@ -1,8 +1,21 @@
 import { expect, test } from 'vitest';
-import type { SweepRequest } from '../../../src/node/commands/index.ts';
-import { type FineTuneRequest, fineTune, Job, resume, sweep } from '../../../src/node/library/index.ts';
+import * as api from '../../../src/index.ts';
+import {
+  finishFederation,
+  type SweepRequest,
+  writeArtifacts,
+  writeFederatedApp,
+} from '../../../src/node/commands/index.ts';
+import { type FineTuneRequest, fineTune, Job, resume, resumeSweep, sweep } from '../../../src/node/library/index.ts';
 
 type Event = { readonly n: number };
+
+/** Functions of the API that take a request. */
+const JOBS =
+  `calibrate clean evaluate explain exportModel federatedRound findLearningRate fineTune finishFederation firstState inspect
+  joinFederation mergeAdapters predictEach preview resume serveStudio suggest sweep writeArtifacts writeFederatedApp`.split(
+    /\s+/,
+  );
 
 /** A job with three events that ends early if stopped. */
 const counting = (options = {}) =>
@@ -66,4 +79,27 @@ test('a request without a model, data or a run is refused in words', async () =>
   await expect(swept({ model: 'default' })).rejects.toMatchObject({ code: 'bad-config', message: 'data is missing' });
   await expect(resume('').result).rejects.toMatchObject({ code: 'bad-config', message: 'run is missing' });
   await expect(resume('runs/nowhere').result).rejects.toMatchObject({ code: 'run-directory' });
+});
+
+test('a call without a request, or with something else, is refused in words', async () => {
+  const jobs = api as unknown as Record<string, (request?: unknown) => unknown>;
+  for (const name of JOBS) {
+    const call = async (request?: unknown) => {
+      const job = jobs[name](request) as { result?: unknown; next?: () => unknown };
+      return job.result ?? job.next?.() ?? job;
+    };
+    await expect(call(), name).rejects.toMatchObject({ code: 'bad-config', message: 'the request is missing' });
+    await expect(call(null), name).rejects.toThrow('the request is not an object, but null');
+    if (name !== 'resume') await expect(call('runs/1'), name).rejects.toThrow('is not an object, but string');
+  }
+});
+
+test('a job that needs a folder says so', async () => {
+  const missing = (name: string) => ({ code: 'bad-config', message: `${name} is missing` });
+  // As from JavaScript.
+  const none = {} as never;
+  await expect(finishFederation(none)).rejects.toMatchObject(missing('folder'));
+  await expect(writeFederatedApp(none)).rejects.toMatchObject(missing('folder'));
+  await expect(writeArtifacts(none)).rejects.toMatchObject(missing('out'));
+  await expect(resumeSweep('').result).rejects.toMatchObject(missing('folder'));
 });

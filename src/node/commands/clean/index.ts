@@ -12,7 +12,7 @@ import {
   type QualityLimits,
 } from '../../../cleaning/index.ts';
 import type { Dataset, Noun } from '../../../data/index.ts';
-import { ThawError } from '../../../errors.ts';
+import { requireRequest, ThawError } from '../../../errors.ts';
 import { csvOf } from '../../../report/index.ts';
 import { describeData, noticeMismatch, nounOf, type PredictionSettings } from '../../../session/index.ts';
 import { learnTask, TASKS, type TaskName } from '../../../tasks/index.ts';
@@ -109,6 +109,7 @@ export interface CleanOutcome {
  * @throws ThawError for everything that the user can fix
  */
 export async function clean(request: CleanRequest, hooks: JobHooks = {}): Promise<CleanOutcome> {
+  requireRequest(request);
   const { data, task = 'classification', seed = 0 } = request;
   requireData(data);
   const kinds = readKinds(request.accept ?? []);

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { ThawError } from '../../../errors.ts';
+import { requireRequest, requireText, ThawError } from '../../../errors.ts';
 import { TEMPLATES } from '../paths.ts';
 
 const TEMPLATE = join(TEMPLATES, 'flower');
@@ -28,7 +28,9 @@ const STRATEGIES = ['fedavg', 'fedprox', 'fedadam'];
  * @throws ThawError `run-directory` if the folder is not empty, `bad-config` for values that the app could not use
  */
 export async function writeFederatedApp(request: FederatedAppRequest): Promise<string[]> {
+  requireRequest(request);
   const { folder, model, labels, data, strategy } = request;
+  requireText(folder, 'folder', 'Give a folder to write');
   if (strategy !== undefined && !STRATEGIES.includes(strategy)) {
     throw new ThawError('bad-config', `unknown strategy "${strategy}"`, `Choose one of: ${STRATEGIES.join(', ')}`);
   }

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { readSafetensors } from '../../../compiler/step/index.ts';
 import type { Dataset } from '../../../data/index.ts';
-import { ThawError } from '../../../errors.ts';
+import { requireRequest, requireText, ThawError } from '../../../errors.ts';
 import { readRoundState } from '../../../federated/index.ts';
 import {
   describeData,
@@ -56,6 +56,8 @@ export async function finishFederation(
   request: FinishFederationRequest,
   hooks: JobHooks = {},
 ): Promise<TrainingResult> {
+  requireRequest(request);
+  requireText(request.folder, 'folder', 'Give the folder of the app');
   const folder = stateFolder(request.folder);
   const bytes = await readStateFile(await stateFile(folder, request.round));
   const state = readRoundState(bytes);

@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { ThawError } from '../../../errors.ts';
+import { requireRequest, ThawError } from '../../../errors.ts';
 import { answerOf, identityOf, type NodeEvent, readAskedRound, runNode } from '../../../federated/flower/index.ts';
 import { elementCount } from '../../../onnx/index.ts';
 import type { TrainSettingsInput } from '../../../session/index.ts';
@@ -35,6 +35,7 @@ export interface JoinHooks {
  * `not-found` or `bad-model` if the model cannot be read
  */
 export async function joinFederation(request: JoinRequest, { onEvent, signal }: JoinHooks = {}): Promise<void> {
+  requireRequest(request);
   const { model, data, key, settings, poll } = request;
   const transport = await transportTo(request);
   const identity = key === undefined ? undefined : await identityOf(await keyIn(key));

@@ -1,4 +1,5 @@
 import { stepModels } from '../../../compiler/step/index.ts';
+import { requireRequest } from '../../../errors.ts';
 import {
   ownRound,
   type RoundMode,
@@ -23,6 +24,7 @@ export interface RoundRequest extends RoundInputs, RoundMode {
 
 /** Runs this machine's part of a round on data from files; see `ownRound`. */
 export async function round(request: RoundRequest, hooks: JobHooks = {}): Promise<RoundOutcome> {
+  requireRequest(request);
   const { data, state, proximal, evaluateOnly, measure } = request;
   const { runtime, inputs } = await openRoundModel(request, hooks);
   const asked = { ...inputs, state, proximal, evaluateOnly, measure };
@@ -39,6 +41,7 @@ export interface FirstStateRequest extends RoundInputs {
  * existing state keeps its entries.
  */
 export async function firstState(request: FirstStateRequest, hooks: JobHooks = {}): Promise<Uint8Array> {
+  requireRequest(request);
   const before = request.state && readRoundState(request.state);
   const { network, anatomy, runtime, settings, task, resolved } = await prepareRound(request, before, hooks);
   const { initializers } = network.model.graph;

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { isAbsolute, relative } from 'node:path';
 import { mapConcurrently } from '../../../data/concurrency.ts';
 import type { Sample } from '../../../data/index.ts';
-import { ThawError } from '../../../errors.ts';
+import { requireRequest, ThawError } from '../../../errors.ts';
 import { nearestHint } from '../../../nearest.ts';
 import { Random } from '../../../random.ts';
 import { type InputFormat, nounOf, openDataset } from '../../../session/index.ts';
@@ -74,6 +74,7 @@ const MOST_LABELLED = 1000;
  * @throws ThawError for everything that the user can fix
  */
 export async function suggest(request: SuggestRequest, hooks: JobHooks = {}): Promise<Suggestions> {
+  requireRequest(request);
   const { count = 20, seed = 0, settings = {} } = request;
   check(request);
   const features = request.strategy === undefined || needs[request.strategy].features;

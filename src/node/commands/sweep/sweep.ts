@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { ThawError } from '../../../errors.ts';
+import { requireText, ThawError } from '../../../errors.ts';
 import { readSettings, type TrainSettings, type TrainSettingsInput, trainingConfigOf } from '../../../session/index.ts';
 import { type Metric, merit, openTask, type Scores } from '../../../tasks/index.ts';
 import { isAdaptive, parseConfig } from '../../../training/index.ts';
@@ -109,6 +109,7 @@ export async function sweep(request: SweepRequest, hooks: SweepHooks = {}): Prom
 
 /** Resumes a sweep. @throws ThawError `run-directory` if there is none */
 export async function resumeSweep(path: string, hooks: SweepHooks = {}): Promise<SweepOutcome> {
+  requireText(path, 'folder', 'Give the folder of a sweep');
   return new Sweep(resolve(path), await readState(resolve(path)), hooks).run();
 }
 
