@@ -5,8 +5,9 @@ import { formatName, isHeic, SIGNATURE } from '../file-format.ts';
 import { augmentedSide, inputOf } from '../geometry.ts';
 import { maximumPixels } from '../limits.ts';
 import type { Pixels } from '../pixels.ts';
-import { resizedSize } from '../preprocessing.ts';
+import { resizedSize, type Size } from '../preprocessing.ts';
 import type { Preprocessing } from '../types.ts';
+import { isSrgb } from './colour-profile.ts';
 import { withHeic } from './heic.ts';
 
 /** Reads the first frame or page, upright. */
@@ -96,30 +97,37 @@ export async function toPixels(pipeline: Sharp): Promise<Pixels> {
  * `antialias`). With the bilinear filter, photographs are within 2 of 255 of Pillow's.
  */
 export const decodeResized = (file: ImageFile, p: Preprocessing): Promise<Pixels> =>
-  withImage(file, async (image) => {
-    const size = p.fit === 'stretch' ? p : (await image.metadata()).autoOrient;
+  withImage(file, async (opened) => {
+    const { image, size } = await inspected(opened);
     return toPixels(image.resize({ ...resizedSize(p, size), fit: 'fill', kernel: p.interpolation }));
   });
+
+/** The size of an image, and the image without a colour profile that says what sharp assumes anyway. */
+async function inspected(image: Sharp): Promise<{ image: Sharp; size: Size }> {
+  const { autoOrient, icc, depth } = await image.metadata();
+  // sharp converts 16-bit images to another space first.
+  const isPlain = icc !== undefined && depth === 'uchar' && isSrgb(icc);
+  return { image: isPlain ? image.keepIccProfile() : image, size: autoOrient };
+}
 
 /** The upright image inside a square, no larger than the file; and the size of the file's image. */
 export const decodeInside = (
   file: ImageFile,
   side: number,
 ): Promise<{ pixels: Pixels; width: number; height: number }> =>
-  withImage(file, async (image) => {
-    const { width, height } = (await image.metadata()).autoOrient;
-    return {
-      pixels: await toPixels(image.resize(side, side, { fit: 'inside', withoutEnlargement: true })),
-      width,
-      height,
-    };
+  withImage(file, async (opened) => {
+    const { image, size } = await inspected(opened);
+    return { pixels: await toPixels(image.resize(side, side, { fit: 'inside', withoutEnlargement: true })), ...size };
   });
 
 /** An image for augmentation: whole, somewhat larger than the input so that a crop is still sharp, but no larger than the file. */
 export function decodeLarge(file: ImageFile, p: Preprocessing): Promise<Pixels> {
   const side = augmentedSide(p);
   const sized = { width: side, height: side, fit: 'outside', withoutEnlargement: true } as const;
-  return withImage(file, (image) => toPixels(image.resize({ ...sized, kernel: p.interpolation })));
+  return withImage(file, async (opened) => {
+    const { image } = await inspected(opened);
+    return toPixels(image.resize({ ...sized, kernel: p.interpolation }));
+  });
 }
 
 /**
