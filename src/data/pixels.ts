@@ -10,6 +10,21 @@ export interface Pixels {
   readonly height: number;
 }
 
+/** New values of red, green and blue, by the old value from 0 to 255. */
+export type Tables = readonly [Uint8Array, Uint8Array, Uint8Array];
+
+/** A table of 256 values, rounded down. */
+export function table(of: (value: number) => number): Uint8Array {
+  const values = new Uint8Array(256);
+  for (let value = 0; value < 256; value++) values[value] = of(value);
+  return values;
+}
+
+const SAME = table((value) => value);
+
+/** Tables that change nothing. */
+export const UNCHANGED: Tables = [SAME, SAME, SAME];
+
 export interface WriteOptions {
   /** Position of the input's top left pixel. Can be negative. */
   readonly left: number;
@@ -20,6 +35,8 @@ export interface WriteOptions {
   readonly erase?: Rectangle & { readonly noise?: number };
   /** Fill outside of the image. Default: `black` if the preprocessing crops, `mean` if it pads. */
   readonly outside?: 'black' | 'mean';
+  /** Maps the image's values first. */
+  readonly tables?: Tables;
 }
 
 /** Writes one image as float32, `[C, H, W]` or `[H, W, C]`, at `out[offset …]`. */
@@ -32,19 +49,20 @@ export function writePixels(
 ): void {
   const { width, height, scale, mean, std } = p;
   const { data } = source;
-  const { left, top, horizontalFlip = false, verticalFlip = false, erase } = options;
+  const { left, top, horizontalFlip = false, verticalFlip = false, erase, tables = UNCHANGED } = options;
   const { outside = p.fit === 'pad' ? 'mean' : 'black' } = options;
   const grey = p.channels === 'grey';
   const count = grey ? 1 : 3;
   const [pixelStep, channelStep] = p.layout === 'nchw' ? [1, width * height] : [count, 1];
-  // Positions of red and blue, and value = slope * pixel + intercept for each, in local variables for speed.
+  // Positions of red and blue, and the written value for each pixel value, in local variables for speed.
   const [first, last] = p.channels === 'bgr' ? [2, 0] : [0, count - 1];
   const middle = count >> 1;
   const toRed = first * channelStep;
   const toGreen = middle * channelStep;
   const toBlue = last * channelStep;
-  const [redSlope, greenSlope, blueSlope] = [first, middle, last].map((c) => scale / std[c]);
-  const [redIntercept, greenIntercept, blueIntercept] = [first, middle, last].map((c) => -mean[c] / std[c]);
+  const [slope, intercept] = [(c: number) => scale / std[c], (c: number) => -mean[c] / std[c]];
+  const [redTable, greenTable, blueTable] = tables;
+  const [red, green, blue] = [first, middle, last].map((c, i) => normalized(tables[i], slope(c), intercept(c)));
   const fill = mean.map((m, c) => (outside === 'mean' ? 0 : -m / std[c]));
 
   // Columns of the input that show the image. The others are filled.
@@ -64,17 +82,26 @@ export function writePixels(
     }
     let at = (sourceY * source.width + left + (horizontalFlip ? width - 1 - from : from)) * 3;
     if (grey) {
-      for (let x = from; x < to; x++, at += step)
-        out[line + x] = redSlope * luma(data[at], data[at + 1], data[at + 2]) + redIntercept;
+      for (let x = from; x < to; x++, at += step) {
+        const value = luma(redTable[data[at]], greenTable[data[at + 1]], blueTable[data[at + 2]]);
+        out[line + x] = slope(0) * value + intercept(0);
+      }
       continue;
     }
     for (let x = from, i = line + from * pixelStep; x < to; x++, i += pixelStep, at += step) {
-      out[i + toRed] = redSlope * data[at] + redIntercept;
-      out[i + toGreen] = greenSlope * data[at + 1] + greenIntercept;
-      out[i + toBlue] = blueSlope * data[at + 2] + blueIntercept;
+      out[i + toRed] = red[data[at]];
+      out[i + toGreen] = green[data[at + 1]];
+      out[i + toBlue] = blue[data[at + 2]];
     }
   }
   if (erase) eraseRectangle(erase, p, out, offset);
+}
+
+/** slope · v + intercept of each value of a table */
+function normalized(values: Uint8Array, slope: number, intercept: number): Float32Array {
+  const result = new Float32Array(256);
+  for (let value = 0; value < 256; value++) result[value] = slope * values[value] + intercept;
+  return result;
 }
 
 function eraseRectangle(

@@ -2,7 +2,7 @@
 import { type AugmentationDraw, erasedRectangle } from './augment/index.ts';
 import { distortionOf } from './distortion.ts';
 import { meanColour, type Placed } from './geometry.ts';
-import { operate } from './operations/index.ts';
+import { operate, toned } from './operations/index.ts';
 import { type Pixels, writePixels } from './pixels.ts';
 import type { Size } from './preprocessing.ts';
 import type { Preprocessing } from './types.ts';
@@ -59,7 +59,8 @@ export function writeDrawn(
         mix,
       )
     : distorted[0];
-  writePixels(operate(image, operations), p, out, offset, { left: 0, top: 0, horizontalFlip, verticalFlip, erase });
+  const { pixels, tables } = toned(image, operations);
+  writePixels(pixels, p, out, offset, { left: 0, top: 0, horizontalFlip, verticalFlip, erase, tables });
 }
 
 /** The model's input as pixels, with a fill colour outside of the image. */

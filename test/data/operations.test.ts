@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { distortionOf } from '../../src/data/distortion.ts';
-import { type Operation, operate, type Pixels } from '../../src/data/index.ts';
+import { drawAugmentation, type Operation, operate, type Pixels, presetPreprocessing } from '../../src/data/index.ts';
+import { writeDrawn } from '../../src/data/rendering.ts';
+import { Random } from '../../src/random.ts';
 import { Differences } from './web/compare.ts';
 
 interface Fixture {
@@ -48,3 +50,40 @@ describe('equals torchvision', () => {
     expect(mean).toBeLessThan(0.01);
   });
 });
+
+it('applies operations together as one after the other', () => {
+  const operations: readonly Operation[] = [
+    ['brightness', 1.2],
+    ['contrast', 0.7],
+    ['saturation', 1.4],
+    ['gamma', 0.8],
+    ['equalize'],
+    ['sharpness', 2],
+    ['posterize', 5],
+    ['autocontrast'],
+    ['hue', 20],
+    ['solarize', 200],
+  ];
+  const before = image('waves');
+  const inTurn = operations.reduce((pixels, operation) => operate(pixels, [operation]), before);
+  expect(operate(before, operations).data).toEqual(inTurn.data);
+});
+
+it.each(['rgb', 'bgr', 'grey'] as const)(
+  'writes values on single pixels without a pass of their own (%s)',
+  (channels) => {
+    const p = presetPreprocessing('imagenet', { width, height, fit: 'stretch', cropFraction: 1, channels });
+    const draw = drawAugmentation({}, new Random(0));
+    const operations: readonly Operation[] = [
+      ['saturation', 0.5],
+      ['brightness', 1.3],
+      ['contrast', 1.2],
+    ];
+    const write = (pixels: Pixels, rest: readonly Operation[]) => {
+      const values = new Float32Array(width * height * p.mean.length);
+      writeDrawn([{ pixels, left: 0, top: 0 }], p, { ...draw, operations: rest, horizontalFlip: true }, values, 0);
+      return values;
+    };
+    expect(write(image('waves'), operations)).toEqual(write(operate(image('waves'), operations), []));
+  },
+);

@@ -1,72 +1,57 @@
 /** Operations on single values, by a table of 256 entries. Formulas and rounding are those of torchvision for `uint8`. */
-import type { Pixels } from '../pixels.ts';
+import { type Tables, table, UNCHANGED } from '../pixels.ts';
 import { meanGrey } from './grey.ts';
+import type { Toned } from './toned.ts';
 
 /** Single precision and truncation, equal to `tensor.mul(factor).clamp(0, 255).to(uint8)`. */
 const single = Math.fround;
 const byte = (value: number): number => Math.trunc(Math.min(255, Math.max(0, value)));
 
-/** Maps the three channels, each with its own table. */
-function mapped({ data, width, height }: Pixels, tables: readonly [Uint8Array, Uint8Array, Uint8Array]): Pixels {
-  const [red, green, blue] = tables;
-  const out = new Uint8Array(data.length);
-  for (let i = 0; i < data.length; i += 3) {
-    out[i] = red[data[i]];
-    out[i + 1] = green[data[i + 1]];
-    out[i + 2] = blue[data[i + 2]];
-  }
-  return { data: out, width, height };
-}
-
-const table = (of: (value: number) => number): Uint8Array => Uint8Array.from({ length: 256 }, (_, value) => of(value));
-
-/** Maps all channels with the same table. */
-function alike(pixels: Pixels, of: (value: number) => number): Pixels {
+/** The same table for all channels. */
+function alike(of: (value: number) => number): Tables {
   const same = table(of);
-  return mapped(pixels, [same, same, same]);
+  return [same, same, same];
 }
 
-/** Maps each channel with a table computed from its histogram. */
-function byHistogram(pixels: Pixels, tableOf: (histogram: Int32Array) => Uint8Array): Pixels {
-  const histograms = [new Int32Array(256), new Int32Array(256), new Int32Array(256)];
-  const [red, green, blue] = histograms;
-  const { data } = pixels;
-  for (let i = 0; i < data.length; i += 3) {
-    red[data[i]]++;
-    green[data[i + 1]]++;
-    blue[data[i + 2]]++;
-  }
-  return mapped(pixels, [tableOf(red), tableOf(green), tableOf(blue)]);
+/** A table for each channel, computed from its histogram. */
+function byHistogram({ pixels: { data }, tables }: Toned, tableOf: (histogram: Int32Array) => Uint8Array): Tables {
+  const of = (channel: 0 | 1 | 2) => {
+    const histogram = new Int32Array(256);
+    const values = tables[channel];
+    for (let i = channel; i < data.length; i += 3) histogram[values[data[i]]]++;
+    return tableOf(histogram);
+  };
+  return [of(0), of(1), of(2)];
 }
 
-const same = table((value) => value);
+const [same] = UNCHANGED;
 
+/** Each returns tables for the values that the image shows. */
 export const TONES = {
   // f·v      (adjust_brightness)
-  brightness: (pixels: Pixels, factor: number) => alike(pixels, (v) => byte(single(v * single(factor)))),
+  brightness: (_: Toned, factor: number) => alike((v) => byte(single(v * single(factor)))),
 
   // f·v + (1 − f)·mean grey      (adjust_contrast)
-  contrast(pixels: Pixels, factor: number) {
-    const rest = single(single(1 - factor) * single(meanGrey(pixels)));
-    return alike(pixels, (v) => byte(single(single(v * single(factor)) + rest)));
+  contrast(image: Toned, factor: number) {
+    const rest = single(single(1 - factor) * single(meanGrey(image)));
+    return alike((v) => byte(single(single(v * single(factor)) + rest)));
   },
 
   // v^γ of values from 0 to 1      (adjust_gamma)
-  gamma: (pixels: Pixels, gamma: number) =>
-    alike(pixels, (v) => byte(single(single(single(v / 255) ** gamma) * single(255.999)))),
+  gamma: (_: Toned, gamma: number) => alike((v) => byte(single(single(single(v / 255) ** gamma) * single(255.999)))),
 
   // 255 − v      (invert)
-  invert: (pixels: Pixels) => alike(pixels, (v) => 255 - v),
+  invert: (_: Toned) => alike((v) => 255 - v),
 
   // keeps the most significant bits      (posterize)
-  posterize: (pixels: Pixels, bits: number) => alike(pixels, (v) => v & (0xff << (8 - bits))),
+  posterize: (_: Toned, bits: number) => alike((v) => v & (0xff << (8 - bits))),
 
   // 255 − v for v ≥ threshold      (solarize)
-  solarize: (pixels: Pixels, threshold: number) => alike(pixels, (v) => (v >= threshold ? 255 - v : v)),
+  solarize: (_: Toned, threshold: number) => alike((v) => (v >= threshold ? 255 - v : v)),
 
   // 255·(v − min) / (max − min) per channel      (autocontrast)
-  autocontrast: (pixels: Pixels) =>
-    byHistogram(pixels, (histogram) => {
+  autocontrast: (image: Toned) =>
+    byHistogram(image, (histogram) => {
       const least = histogram.findIndex((count) => count > 0);
       const most = histogram.findLastIndex((count) => count > 0);
       if (least === most) return same;
@@ -75,8 +60,8 @@ export const TONES = {
     }),
 
   // rank from 0 to 255: ⌊(count below + ⌊step/2⌋) / step⌋, step = ⌊(pixels − count of the maximum) / 255⌋      (equalize)
-  equalize: (pixels: Pixels) =>
-    byHistogram(pixels, (histogram) => {
+  equalize: (image: Toned) =>
+    byHistogram(image, (histogram) => {
       const most = histogram.findLast((count) => count > 0)!;
       const step = Math.floor((histogram.reduce((a, b) => a + b) - most) / 255);
       if (step === 0) return same;
