@@ -374,6 +374,12 @@ export const TRAIN_FLAGS = flagsOf({
   ...withHeading(
     {
       ...DEVICE_FLAG,
+      threads: {
+        kind: 'number',
+        value: 'N',
+        description: 'threads of ONNX Runtime',
+        default: 'one per physical core; with 8 or more cores, the fastest number, measured at the start',
+      },
       cache: {
         kind: 'one',
         of: ['memory', 'disk', 'off'],

@@ -68,6 +68,8 @@ export interface Runtime {
   readonly device: string;
   /** Memory limit of all its sessions in bytes, if they cannot use all of the machine's memory. */
   readonly memory?: number;
+  /** Threads of each session, if not ONNX Runtime's default: one for each physical core. */
+  readonly threads?: number;
   /** Loads an encoded model. */
   load(model: Uint8Array, options?: SessionOptions): Promise<Session>;
   /** Loads a model with too many weights to encode, directly from where its weights are. */

@@ -11,6 +11,7 @@ const ONLY_IN_RUNS: Readonly<Record<string, unknown>> = {
   artifacts: false,
   saveEvery: undefined,
   cacheDisk: undefined,
+  threads: undefined,
 };
 
 /** @throws ThawError `bad-config` naming the first setting that cannot be honoured outside of a run directory */

@@ -113,6 +113,8 @@ const schema = trainingSchema.extend({
   /** `full` decodes every image before training. */
   verify: z.enum(['quick', 'full']).default('quick'),
   device: z.enum(['auto', ...devices]).default('auto'),
+  /** Threads of ONNX Runtime. Unless given, one for each physical core; with eight or more cores, as many as are fastest. */
+  threads: z.number().int().min(1).max(1024).optional(),
   /** Where the features of frozen layers are cached: `disk` also serves later runs; `off` computes them every time. */
   cache: z.enum(['memory', 'disk', 'off']).default('memory'),
   /** Megabytes; without it a quarter of the free memory, 1024 at most. */

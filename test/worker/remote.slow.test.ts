@@ -256,19 +256,23 @@ test('a project uses the recommendations of its model, also when it is reopened'
   expect(again.opened.recommended).toEqual({ augment: 'drawings' });
 });
 
-test.each([{ strict: true }, { verify: 'full' }, { saveEvery: 1 }, { artifacts: true }, { cacheDisk: 10 }] as const)(
-  'a setting that would be ignored is refused: %o',
-  async (own) => {
-    const { client } = connected();
-    const [name] = Object.keys(own);
-    await expect(
-      client.open({ ...request, settings: { ...settings, ...own } as typeof settings }),
-    ).rejects.toMatchObject({
+test.each([
+  { strict: true },
+  { verify: 'full' },
+  { saveEvery: 1 },
+  { artifacts: true },
+  { cacheDisk: 10 },
+  { threads: 2 },
+] as const)('a setting that would be ignored is refused: %o', async (own) => {
+  const { client } = connected();
+  const [name] = Object.keys(own);
+  await expect(client.open({ ...request, settings: { ...settings, ...own } as typeof settings })).rejects.toMatchObject(
+    {
       code: 'bad-config',
       message: expect.stringContaining(`setting ${name}`),
-    });
-  },
-);
+    },
+  );
+});
 
 test('a finished model continues with its own head and classes', async () => {
   const { client } = connected();

@@ -22,8 +22,8 @@ const MOST: Readonly<Record<string, number>> = {
 /** Maximum pixels of a batch, if the run sets the image size. */
 const MOST_PIXELS = 2 ** 27;
 
-/** Settings that each machine chooses itself: its memory and disk. */
-const OWN = ['cacheMemory', 'cacheDisk', 'memory'];
+/** Settings that each machine chooses itself: its memory, disk and threads. */
+const OWN = ['cacheMemory', 'cacheDisk', 'memory', 'threads'];
 
 /** Settings that select layers by name. */
 const CHOOSING = ['trainable', 'thaw', 'groupRates', 'dropout', 'lora.targets', 'stages.train', 'stages.groupRates'];

@@ -3,6 +3,7 @@ import { resourceUsage } from 'node:process';
 import type { ReportEnvironment } from '../../report/index.ts';
 import type { DeviceName } from '../../runtime/devices.ts';
 import type { Runtime } from '../../runtime/index.ts';
+import { threadsWithinQuota } from '../../runtime/node/cores.ts';
 import { chooseDevice, chooseProcessor, deviceOptions } from '../../runtime/node/devices.ts';
 import { packageVersion } from '../../runtime/node/packages.ts';
 import { nodeRuntime } from '../../runtime/node/sessions.ts';
@@ -14,23 +15,31 @@ import type { JobHooks } from './events.ts';
   * Opens a runtime on a device.
   *
   * @param name default: the processor, which is enough for a model that runs once or on tiny inputs
+  * @param threads default: one for each physical core, within the quota of a container
   * @throws ThawError `device` if a device requested by name is not available
   */
-export async function openRuntime(name: DeviceName | undefined, { onEvent }: JobHooks = {}): Promise<Runtime> {
+export async function openRuntime(
+  name: DeviceName | undefined,
+  { onEvent }: JobHooks = {},
+  threads = threadsWithinQuota(),
+): Promise<Runtime> {
   const choice = name === undefined ? await chooseProcessor() : await chooseDevice(name);
   onEvent?.({ type: 'device', ...choice });
-  return nodeRuntime(choice.device, deviceOptions(choice.device));
+  return nodeRuntime(choice.device, {
+    ...deviceOptions(choice.device),
+    ...(threads && { intraOpNumThreads: threads }),
+  });
 }
 
 /** Versions and hardware for the report. */
-export const environmentOf = async ({ device }: Runtime): Promise<ReportEnvironment> => ({
+export const environmentOf = async ({ device, threads }: Runtime): Promise<ReportEnvironment> => ({
   thaw: VERSION,
   onnxruntime: (await packageVersion(device === 'wasm' ? 'onnxruntime-web' : 'onnxruntime-node')) ?? 'unknown',
   node: process.versions.node,
   platform: `${platform()} ${release()} ${process.arch}`,
   cpu: `${cpus()[0]?.model.trim() || 'unknown'}, ${cpus().length} cores`,
   device,
-  threads: null,
+  threads: threads ?? null,
   memory: totalmem(),
   // maxRSS is in KiB.
   peakMemory: resourceUsage().maxRSS * 1024,

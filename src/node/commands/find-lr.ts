@@ -71,8 +71,8 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   if (!(Number.isInteger(steps) && steps >= 10)) {
     throw new ThawError('bad-config', `the test has ${steps} steps`, 'Use at least 10');
   }
-  const { device, seed } = readSettings({ ...request.settings });
-  const runtime = await openRuntime(device, hooks);
+  const { device, seed, threads } = readSettings({ ...request.settings });
+  const runtime = await openRuntime(device, hooks, threads);
   const opened = await openModel(request, hooks);
   const { resolved, model, settings, preprocessing } = opened;
   const dataset = await openDataOf(opened, request.data, hooks);

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { checkJson, parseJson, real } from '../../json.ts';
 import type { Times } from '../../report/index.ts';
+import type { ThreadChoice } from '../../runtime/thread-choice.ts';
 import type { ContinuedClasses, MemoryPlan } from '../../session/index.ts';
 import {
   type Evaluated,
@@ -42,6 +43,8 @@ export interface RunRecord {
     >)[];
   /** Environment at the start of the run. */
   readonly environment?: RunEnvironment;
+  /** The number of threads, if it was measured. */
+  readonly threads?: ThreadChoice;
   /** When the run began, ISO 8601. */
   readonly created: string;
   /** Seconds of training, over all interruptions. */
@@ -100,6 +103,7 @@ const recordSchema = z.object({
     }),
   ),
   environment: z.record(z.string(), z.string()).optional(),
+  threads: z.object({ chosen: count, measured: z.array(z.object({ threads: count, seconds: count })) }).optional(),
   created: z.string().refine((time) => Number.isFinite(Date.parse(time)), 'it is not a time'),
   seconds: count,
   times: z.object({ computed: count, waited: count }).optional(),

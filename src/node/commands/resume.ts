@@ -11,6 +11,7 @@ import { shownPath } from './paths.ts';
 import { nodePlatform } from './platform.ts';
 import { checkRecord, isFinished, readRecord } from './record.ts';
 import { environmentNotice, runEnvironmentOf } from './run-environment.ts';
+import { recordedThreads } from './threads.ts';
 import { bestIn, runTraining } from './training-run.ts';
 
 /**
@@ -40,7 +41,7 @@ export async function resume(path: string, hooks: JobHooks = {}, expected?: Task
     const task = openTask(about.task);
     if (expected !== undefined) checkTask(expected, about.task.task);
     const record = checkRecord(run, kept, task);
-    const runtime = await openRuntime(settings.device, hooks);
+    const runtime = await openRuntime(settings.device, hooks, settings.threads ?? recordedThreads(record));
     const { session, memory } = await reopenSession(
       {
         ...{ source, task, settings, name: about.name, sourceConfig: about.sourceConfig },

@@ -17,7 +17,7 @@ export async function runEnvironmentOf(runtime: Runtime, preprocessing: InputFor
     platform,
     processor: cpu,
     // The process can be limited to fewer cores than the machine has.
-    threads: String(availableParallelism()),
+    threads: String(runtime.threads ?? availableParallelism()),
     device,
     ...(!isText(preprocessing) && imageLibraries()),
   };

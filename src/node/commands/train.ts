@@ -17,6 +17,7 @@ import { nodePlatform } from './platform.ts';
 import { newRecord, saveRecord } from './record.ts';
 import { runEnvironmentOf } from './run-environment.ts';
 import { noticeShared } from './shared-samples.ts';
+import { measuredThreads, processor } from './threads.ts';
 import { bestIn, runTraining } from './training-run.ts';
 
 /** What to fine-tune, on which data, and how. */
@@ -41,16 +42,18 @@ export async function train<T extends TaskName = 'classification'>(
   hooks: JobHooks = {},
 ): Promise<TrainingResult<T>> {
   const settings = settingsOf(request);
-  const { device, augment } = readSettings({ ...settings });
+  const { device, augment, threads } = readSettings({ ...settings });
   readAugmentation(augment);
   // Before a model is downloaded.
   requireData(request.data);
   checkSinks(hooks.sinks ?? []);
-  const runtime = await openRuntime(device, hooks);
+  const opened = await openRuntime(device, hooks, threads);
   const files = await fetchModel(request.model, hooks);
   const model = await readModelFile(files.path);
   // The digest of the file that was read.
   const sha256 = await files.sha256();
+  const measured = await measuredThreads({ model, files, sha256, runtime: opened }, hooks);
+  const runtime = measured ? processor(measured.chosen) : opened;
   let run: RunWriter | undefined;
   try {
     const { session, memory } = await openSession(
@@ -80,7 +83,7 @@ export async function train<T extends TaskName = 'classification'>(
     };
     const identity = { model: sha256, classes: dataset.classes, samples: await identifySamples(dataset, dataPath) };
     const environment = await runEnvironmentOf(runtime, format);
-    const record = { ...newRecord(continued), memory, environment };
+    const record = { ...newRecord(continued), memory, environment, threads: measured };
     const written = run as RunWriter;
     await written.writeConfig({ model: about.model, data: request.data, ...session.parts.settings });
     await saveRecord(written, record);

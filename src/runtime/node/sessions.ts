@@ -69,6 +69,7 @@ function nativeRuntime(device: string, options: OrtOptions): Runtime {
   };
   return {
     device,
+    threads: options.intraOpNumThreads,
     load: (model, chosen) => open(async (wrap) => ({ model: wrap(model), close: async () => undefined }), chosen),
     loadLarge: (model, chosen) => open((wrap) => largeModel(model, wrap), chosen),
   };

@@ -79,6 +79,13 @@ test('accepts names and short globs', () => {
 });
 
 test('each machine keeps its own limits for memory and disk', () => {
-  const { settings } = withSettings({ cacheDisk: 1e9, cacheMemory: 1e9, memory: 'off', cache: 'disk', batch: 8 });
+  const { settings } = withSettings({
+    cacheDisk: 1e9,
+    cacheMemory: 1e9,
+    memory: 'off',
+    threads: 64,
+    cache: 'disk',
+    batch: 8,
+  });
   expect(settings).toEqual({ cache: 'disk', batch: 8 });
 });

@@ -33,7 +33,8 @@ export async function openRoundModel(
   const resolved = await fetchModel(spec, hooks);
   // Each round is a separate process, so only a disk cache keeps the features between rounds.
   const settings: TrainSettingsInput = { cache: 'disk', ...given };
-  const runtime = await openRuntime(readSettings({ device: given.device }).device, hooks);
+  const { device, threads } = readSettings({ device: given.device, threads: given.threads });
+  const runtime = await openRuntime(device, hooks, threads);
   return {
     runtime,
     resolved,

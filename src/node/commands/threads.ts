@@ -1,0 +1,53 @@
+import type { Model } from '../../onnx/index.ts';
+import type { Runtime } from '../../runtime/index.ts';
+import { availableCores } from '../../runtime/node/cores.ts';
+import { deviceOptions } from '../../runtime/node/devices.ts';
+import { nodeRuntime } from '../../runtime/node/sessions.ts';
+import { choiceLine, fastestThreads, MEASURED_FROM, type ThreadChoice } from '../../runtime/thread-choice.ts';
+import { type ModelFiles, measureStep } from '../../session/index.ts';
+import type { JobHooks } from './events.ts';
+import type { RunRecord } from './record.ts';
+
+export interface ThreadRequest {
+  readonly model: Model;
+  readonly files: ModelFiles;
+  readonly sha256: string;
+  readonly runtime: Runtime;
+  /** Cores, and from how many of them the number of threads is measured. For tests. */
+  readonly cores?: number;
+  readonly from?: number;
+}
+
+/** Choices by model, for several trainings in one process. */
+const known = new Map<string, Promise<ThreadChoice | undefined>>();
+
+/**
+ * Measures the fastest number of threads, if the machine has many cores.
+ *
+ * @returns undefined with few cores, on another device than the processor, and if the user set the number
+ */
+export async function measuredThreads(
+  request: ThreadRequest,
+  { onEvent }: JobHooks,
+): Promise<ThreadChoice | undefined> {
+  const { runtime, sha256, cores = availableCores(), from = MEASURED_FROM } = request;
+  if (runtime.device !== 'cpu' || runtime.threads !== undefined || cores < from) return undefined;
+  onEvent?.({ type: 'phase', phase: 'measuring' });
+  const choice = known.get(sha256) ?? measure(request, cores);
+  known.set(sha256, choice);
+  const chosen = await choice;
+  if (chosen) onEvent?.({ type: 'notice', message: choiceLine(chosen) });
+  return chosen;
+}
+
+/** A model whose head cannot be measured alone keeps ONNX Runtime's default; the training itself reports what is wrong. */
+const measure = ({ model, files }: ThreadRequest, cores: number): Promise<ThreadChoice | undefined> =>
+  fastestThreads(cores, (threads) => measureStep(model, files, processor(threads), 'head')).catch(() => undefined);
+
+/** The processor with a number of threads. */
+export const processor = (threads: number): Runtime =>
+  nodeRuntime('cpu', { ...deviceOptions('cpu'), intraOpNumThreads: threads });
+
+/** The measured number of threads of a run; undefined if this machine has fewer cores. */
+export const recordedThreads = ({ threads }: RunRecord, cores = availableCores()): number | undefined =>
+  threads && threads.chosen <= cores ? threads.chosen : undefined;
