@@ -3,7 +3,7 @@ import { resourceUsage } from 'node:process';
 import type { ReportEnvironment } from '../../report/index.ts';
 import type { DeviceName } from '../../runtime/devices.ts';
 import type { Runtime } from '../../runtime/index.ts';
-import { threadsWithinQuota } from '../../runtime/node/cores.ts';
+import { availableCores, threadsWithinQuota } from '../../runtime/node/cores.ts';
 import { chooseDevice, chooseProcessor, deviceOptions } from '../../runtime/node/devices.ts';
 import { packageVersion } from '../../runtime/node/packages.ts';
 import { nodeRuntime } from '../../runtime/node/sessions.ts';
@@ -44,3 +44,9 @@ export const environmentOf = async ({ device, threads }: Runtime): Promise<Repor
   // maxRSS is in KiB.
   peakMemory: resourceUsage().maxRSS * 1024,
 });
+
+/** Everything that changes the time of a step. */
+export async function machineName(runtime: Runtime, cores = availableCores()): Promise<string> {
+  const { cpu, onnxruntime, device } = await environmentOf(runtime);
+  return [cpu, `${cores} threads`, `ONNX Runtime ${onnxruntime}`, device].join(', ');
+}

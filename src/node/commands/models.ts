@@ -1,12 +1,11 @@
 import { stat } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import type { Runtime } from '../../runtime/index.ts';
 import { measureStep } from '../../session/index.ts';
 import { readModelFile } from '../models/files.ts';
 import { type ResolvedModel, type StartingPoint, startingPoints } from '../models/index.ts';
 import { isHere } from '../models/resolve.ts';
-import { keepStepTime, stepTimes } from '../models/step-times.ts';
-import { environmentOf, openRuntime } from './environment.ts';
+import { stepTimes } from '../models/step-times.ts';
+import { machineName, openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel } from './fetch-model.ts';
 
@@ -70,7 +69,7 @@ export async function getModel(spec: string, hooks: JobHooks = {}): Promise<Fetc
 async function timesHere(hooks: JobHooks): Promise<Readonly<Record<string, number>>> {
   const runtime = await openRuntime('cpu').catch(() => undefined);
   if (!runtime) return {};
-  const times = await stepTimes(await machineOf(runtime));
+  const times = await stepTimes.of(await machineName(runtime));
   if (Object.keys(times).length) return times;
   const resolved = await fetchModel('default', {}).catch(() => undefined);
   const seconds = resolved && (await measured(resolved, runtime, hooks));
@@ -83,15 +82,9 @@ async function measured(resolved: ResolvedModel, runtime: Runtime, { onEvent }: 
   try {
     const seconds = await measureStep(await readModelFile(resolved.path), resolved, runtime);
     const name = startingPoints().find(({ address }) => address === resolved.source)?.name;
-    if (name !== undefined) await keepStepTime(await machineOf(runtime), name, seconds).catch(() => {});
+    if (name !== undefined) await stepTimes.keep(await machineName(runtime), name, seconds).catch(() => {});
     return seconds;
   } catch {
     return undefined;
   }
-}
-
-/** Everything that changes the time of a step. */
-async function machineOf(runtime: Runtime): Promise<string> {
-  const { cpu, onnxruntime, device } = await environmentOf(runtime);
-  return [cpu, `${availableParallelism()} threads`, `ONNX Runtime ${onnxruntime}`, device].join(', ');
 }

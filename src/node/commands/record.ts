@@ -26,6 +26,7 @@ import {
   type StopReason,
 } from '../../training/index.ts';
 import { readTextIfThere } from '../disk/index.ts';
+import { threadChoiceSchema } from '../models/thread-choices.ts';
 import { RECORD_FILE, type RunReader, type RunWriter } from '../run/index.ts';
 import type { RunEnvironment } from './run-environment.ts';
 
@@ -103,7 +104,7 @@ const recordSchema = z.object({
     }),
   ),
   environment: z.record(z.string(), z.string()).optional(),
-  threads: z.object({ chosen: count, measured: z.array(z.object({ threads: count, seconds: count })) }).optional(),
+  threads: threadChoiceSchema.optional(),
   created: z.string().refine((time) => Number.isFinite(Date.parse(time)), 'it is not a time'),
   seconds: count,
   times: z.object({ computed: count, waited: count }).optional(),

@@ -5,6 +5,8 @@ import { deviceOptions } from '../../runtime/node/devices.ts';
 import { nodeRuntime } from '../../runtime/node/sessions.ts';
 import { choiceLine, fastestThreads, MEASURED_FROM, type ThreadChoice } from '../../runtime/thread-choice.ts';
 import { type ModelFiles, measureStep } from '../../session/index.ts';
+import { threadChoices } from '../models/thread-choices.ts';
+import { machineName } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import type { RunRecord } from './record.ts';
 
@@ -18,13 +20,10 @@ export interface ThreadRequest {
   readonly from?: number;
 }
 
-/** Choices by model, for several trainings in one process. */
-const known = new Map<string, Promise<ThreadChoice | undefined>>();
-
 /**
- * Measures the fastest number of threads, if the machine has many cores.
+ * The fastest number of threads, if the machine has many cores. It is measured once for a model.
  *
- * @returns undefined with few cores, on another device than the processor, and if the user set the number
+ * @returns undefined with few cores, on another device than the processor, and if the user or a quota sets the number
  */
 export async function measuredThreads(
   request: ThreadRequest,
@@ -33,11 +32,12 @@ export async function measuredThreads(
   const { runtime, sha256, cores = availableCores(), from = MEASURED_FROM } = request;
   if (runtime.device !== 'cpu' || runtime.threads !== undefined || cores < from) return undefined;
   onEvent?.({ type: 'phase', phase: 'measuring' });
-  const choice = known.get(sha256) ?? measure(request, cores);
-  known.set(sha256, choice);
-  const chosen = await choice;
-  if (chosen) onEvent?.({ type: 'notice', message: choiceLine(chosen) });
-  return chosen;
+  const machine = await machineName(runtime, cores);
+  const choice = (await threadChoices.of(machine))[sha256] ?? (await measure(request, cores));
+  if (!choice) return undefined;
+  onEvent?.({ type: 'notice', message: choiceLine(choice) });
+  await threadChoices.keep(machine, sha256, choice).catch(() => {});
+  return choice;
 }
 
 /** A model whose head cannot be measured alone keeps ONNX Runtime's default; the training itself reports what is wrong. */
