@@ -43,8 +43,13 @@ export class RowFormat {
     this.bytes = at;
   }
 
-  /** A batch of `count` rows. If there are fewer, the last one is repeated. */
+  /** A batch of `count` rows. If there are fewer, the last one is repeated. Rows that lie together in memory are not copied. */
   stack(rows: readonly Uint8Array[], count = rows.length): Record<string, Tensor> {
+    const together = this.parts.length === 1 && rows.length === count ? joined(rows) : undefined;
+    if (together) {
+      const [{ name, type, shape }] = this.parts;
+      return { [name]: tensorFromBytes(type, [count, ...shape], together) };
+    }
     return Object.fromEntries(
       this.parts.map(({ name, type, shape, bytes, at }) => {
         const all = new Uint8Array(bytes * count);
@@ -75,6 +80,14 @@ export class RowFormat {
       return row;
     });
   }
+}
+
+/** The rows as one piece of memory; undefined if they are not one after the other. */
+function joined(rows: readonly Uint8Array[]): Uint8Array | undefined {
+  const [{ buffer, byteOffset, byteLength }] = rows;
+  const follows = (row: Uint8Array, i: number) =>
+    row.buffer === buffer && row.byteOffset === byteOffset + i * byteLength && row.byteLength === byteLength;
+  return rows.every(follows) ? new Uint8Array(buffer, byteOffset, rows.length * byteLength) : undefined;
 }
 
 /**
