@@ -1,12 +1,12 @@
 /** Runs a command in a child process, so that Thaw can report why that process ended when ONNX Runtime or the system kills it. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { writeSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import tty from 'node:tty';
 import { stripVTControlCharacters } from 'node:util';
 import { Worker } from 'node:worker_threads';
+import { availableCores } from '../runtime/node/cores.ts';
 import { askToStop, STOP_SIGNALS, stopRequests } from './interrupt.ts';
 import { printable } from './terminal/printable.ts';
 import type { Sink } from './terminal/terminal.ts';
@@ -41,7 +41,7 @@ export interface ChildExit {
 export function runInChild(args: readonly string[]): Promise<ChildExit> {
   const child = fork(process.argv[1], args, {
     // Node's own default is 4 threads, so only 4 images would be decoded at a time.
-    env: { UV_THREADPOOL_SIZE: String(Math.max(4, availableParallelism())), ...process.env, [CHILD_VARIABLE]: '1' },
+    env: { UV_THREADPOOL_SIZE: String(Math.max(4, availableCores())), ...process.env, [CHILD_VARIABLE]: '1' },
     stdio: ['inherit', 'inherit', 'pipe', 'ipc', 'inherit'].map((way, i) => (i === PARENT_STDERR ? 2 : way)) as never,
   });
   return new Promise((resolve, reject) => {

@@ -40,7 +40,7 @@ export async function measuredThreads(
   return choice;
 }
 
-/** A model whose head cannot be measured alone keeps ONNX Runtime's default; the training itself reports what is wrong. */
+/** A model whose head cannot be measured alone keeps ONNX Runtime's default. The training itself reports the fault. */
 const measure = ({ model, files }: ThreadRequest, cores: number): Promise<ThreadChoice | undefined> =>
   fastestThreads(cores, (threads) => measureStep(model, files, processor(threads), 'head')).catch(() => undefined);
 
