@@ -20,17 +20,26 @@ export class Slots {
   }
 }
 
-/** `Promise.all` of `task` over the items, at most `limit` at a time. @param signal aborts it; no more tasks start then */
-export function mapConcurrently<T, R>(
+/** `Promise.all` of `task` over the items, at most `limit` at a time. @param signal aborts it. After an error, no more tasks start */
+export async function mapConcurrently<T, R>(
   items: readonly T[],
   limit: number,
   task: (item: T) => Promise<R>,
   signal?: AbortSignal,
 ): Promise<R[]> {
-  const slots = new Slots(limit);
-  const unlessAborted = async (item: T) => {
-    signal?.throwIfAborted();
-    return task(item);
+  const results = new Array<R>(items.length);
+  let next = 0;
+  const work = async () => {
+    while (next < items.length) {
+      const i = next++;
+      signal?.throwIfAborted();
+      results[i] = await task(items[i]);
+    }
   };
-  return Promise.all(items.map((item) => slots.run(() => unlessAborted(item))));
+  const stop = (error: unknown) => {
+    next = items.length;
+    throw error;
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, () => work().catch(stop)));
+  return results;
 }

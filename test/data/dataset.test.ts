@@ -321,6 +321,14 @@ it('an abort stops opening a data set, and no more files are read', async () => 
   expect(begun.length).toBeLessThanOrEqual(10 + 4);
 });
 
+it('a class can be called train, next to others that are not splits', async () => {
+  const root = await classFolders(temporaryFolder(), { bus: 2, train: 3 });
+  const data = await openDataset(root);
+  expect([data.classes, data.train.length + data.val.length]).toEqual([['bus', 'train'], 5]);
+  mkdirSync(join(root, 'val'));
+  await refused(openDataset(root), /train has no class folders/);
+});
+
 it('keeps examples of none of the classes apart: in a class folder _unknown, of a split or next to the splits', async () => {
   const flatFolder = await classFolders(temporaryFolder(), { _unknown: 3, cat: 4, dog: 4 });
   const flatData = await openDataset(flatFolder);

@@ -72,7 +72,7 @@ async function listClassFolders(path: string, folders: readonly string[], files:
     );
   }
   const splitOf = (folder: string): SplitName | undefined => splitNames.get(folder.toLowerCase());
-  const isSplit = folders.some((folder) => splitOf(folder) === 'train') || folders.every(splitOf);
+  const isSplit = folders.every(splitOf) || (await hasTrainingSplit(path, folders));
   const entries: Entry[] = [];
   const emptyFolders: [string, string][] = [];
   const strays = files.map((name) => join(path, name));
@@ -105,6 +105,15 @@ async function listClassFolders(path: string, folders: readonly string[], files:
     for (const name of inside.folders) await addClass(join(path, folder, name), split);
   }
   return { entries, emptyFolders, strays };
+}
+
+/** Whether a folder is the training split. `train` can also be a class among others, such as one of vehicles. */
+async function hasTrainingSplit(path: string, folders: readonly string[]): Promise<boolean> {
+  const splits = folders.filter((folder) => splitNames.has(folder.toLowerCase()));
+  const train = splits.find((folder) => splitNames.get(folder.toLowerCase()) === 'train');
+  if (train === undefined || splits.length > 1) return train !== undefined;
+  const inside = await listFolder(join(path, train));
+  return inside.folders.length > 0 || inside.files.length === 0;
 }
 
 /** The names in a folder in a machine-independent order, without hidden files. Follows links. */
