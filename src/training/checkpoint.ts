@@ -3,8 +3,9 @@ import { readSafetensors, type Safetensors, writeSafetensors } from '../compiler
 import { ThawError } from '../errors.ts';
 import { checkJson, parseJson } from '../json.ts';
 import type { Tensor } from '../onnx/index.ts';
+import type { EpochRow } from './events.ts';
 import { type Progress, START } from './progress.ts';
-import { progressSchema } from './progress-schema.ts';
+import { progressSchema, rowSchema } from './progress-schema.ts';
 
 /** All that a training needs to continue: the parameters that trained so far, their optimizer state and moving statistics, by name. */
 export interface Checkpoint {
@@ -30,6 +31,13 @@ function parse(text: string, what: string): Progress {
   const source = { what, hint: HINT };
   return checkJson({ ...START, ...parseJson(text, z.looseObject({}), source, revive) }, progressSchema, source);
 }
+
+/** A row of a progress as one line, for those who keep the rows elsewhere. */
+export const writeRow = (row: EpochRow): string => stringify(row);
+
+/** @param what names the line in errors */
+export const readRow = (line: string, what: string): EpochRow =>
+  parseJson(line, rowSchema, { what, hint: HINT }, revive);
 
 /** A checkpoint as a safetensors file. */
 export const writeCheckpoint = (checkpoint: Checkpoint): Uint8Array => writeSafetensors(checkpointFile(checkpoint));

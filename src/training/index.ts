@@ -1,5 +1,12 @@
 export { type Averaging, averagedState, decayAt } from './averaging.ts';
-export { type Checkpoint, checkpointFile, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+export {
+  type Checkpoint,
+  checkpointFile,
+  readCheckpoint,
+  readRow,
+  writeCheckpoint,
+  writeRow,
+} from './checkpoint.ts';
 export { checkCheckpoint } from './checkpoint-check.ts';
 export {
   parseConfig,

@@ -45,12 +45,14 @@ function ofCheckpoint({ progress, state, epochStart }: Checkpoint): unknown {
 function contents(path: string, file: string): unknown {
   const bytes = readFileSync(path);
   if (/(^|\/)checkpoints\//.test(file) && file.endsWith('.safetensors')) {
-    const { identity, ...checkpoint } = decodeCheckpoint(bytes);
-    return file.includes('previous') ? 'whole' : { identity, ...(ofCheckpoint(checkpoint) as object) };
+    const { identity, rows, ...checkpoint } = decodeCheckpoint(bytes);
+    return file.includes('previous')
+      ? 'whole'
+      : { identity, rows: rows?.count, ...(ofCheckpoint(checkpoint) as object) };
   }
   if (TIMED.some((pattern) => pattern.test(file))) return bytes.length > 0;
   if (file.endsWith('.json')) return withoutTimes(bytes.toString());
-  if (file.endsWith('metrics.jsonl')) return bytes.toString().trimEnd().split('\n').map(withoutTimes);
+  if (/(metrics|rows)\.jsonl$/.test(file)) return bytes.toString().trimEnd().split('\n').map(withoutTimes);
   if (/(results|sweep)\.csv$/.test(file)) return csvWithoutSeconds(bytes.toString());
   return bytes.toString('hex');
 }

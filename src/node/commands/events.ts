@@ -1,5 +1,7 @@
+import type { Dataset } from '../../data/index.ts';
 import type { DeviceChoice } from '../../runtime/devices.ts';
 import type { SessionEvent } from '../../session/index.ts';
+import type { KnownSources } from '../run/index.ts';
 import type { TrackedSweep, TrackerSink } from '../tracking/index.ts';
 import type { MeasuredSamples } from './measured.ts';
 
@@ -53,6 +55,13 @@ export type JobEvent =
       readonly synthetic?: boolean;
     };
 
+/** What trainings one after the other have in common, so that it is read and stored once. */
+export interface SharedByTrials {
+  readonly sources: KnownSources;
+  /** Data sets by how they were read. */
+  readonly datasets: Map<string, Promise<Dataset>>;
+}
+
 /** Listener and stop signal of a job. */
 export interface JobHooks {
   /** Called with each event, in order. */
@@ -63,4 +72,6 @@ export interface JobHooks {
   readonly sinks?: readonly TrackerSink[];
   /** The sweep, if the training is one of its trials. */
   readonly sweep?: TrackedSweep;
+  /** What the trials of a sweep share. */
+  readonly shared?: SharedByTrials;
 }

@@ -7,9 +7,23 @@ import { defaultFeatureBytes, openFeatures } from './features.ts';
 import { fileReading, openLabelled } from './inputs.ts';
 import { openUnlabelled } from './unlabelled.ts';
 
-/** Reads a data set from a folder or a table. */
+/** Reads a data set from a folder or a table; the trials of a sweep read it once. */
 export const readFrom =
-  (path: string, { signal }: Pick<JobHooks, 'signal'> = {}): ReadDataset =>
+  (path: string, { signal, shared }: Pick<JobHooks, 'signal' | 'shared'> = {}): ReadDataset =>
+  async (format, reading, settings) => {
+    const { seed, valFraction, strict, verify, unknown, task } = settings;
+    const key = JSON.stringify([path, format, reading, seed, valFraction, strict, verify, unknown, task]);
+    const known = shared?.datasets.get(key) ?? readDataset(path, signal)(format, reading, settings);
+    shared?.datasets.set(key, known);
+    // A trial that was stopped must not stop the next one.
+    return known.catch((error) => {
+      shared?.datasets.delete(key);
+      throw error;
+    });
+  };
+
+const readDataset =
+  (path: string, signal: AbortSignal | undefined): ReadDataset =>
   async (format, reading, { seed, valFraction, strict, verify, unknown, task }) => {
     const dataset = await openLabelled(path, format, {
       ...reading,

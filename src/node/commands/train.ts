@@ -88,7 +88,7 @@ export async function train<T extends TaskName = 'classification'>(
     await written.writeConfig({ model: about.model, data: request.data, ...session.parts.settings });
     await saveRecord(written, record);
     // From here, the run can be resumed.
-    await written.saveSource({ model: source, identity, about: { ...about } });
+    await written.saveSource({ model: source, identity, about: { ...about } }, hooks.shared?.sources);
     // The request determines the task.
     return (await runTraining({ session, run: written, about, record }, hooks)) as TrainingResult<T>;
   } finally {

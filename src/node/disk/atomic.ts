@@ -1,6 +1,6 @@
 /** Writes files that are complete or absent, even after a crash. */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join, resolve, toNamespacedPath } from 'node:path';
 import type { Parts } from '../../bytes.ts';
@@ -130,6 +130,18 @@ export async function writeAtomically(
   } catch (error) {
     await removeQuietly(unfinished);
     throw writeError(error, path);
+  }
+}
+
+/** Makes a file another name of an existing one, in place of what was there. Throws the errors of the file system. Does not flush the folder. */
+export async function linkAtomically(existing: string, path: string): Promise<void> {
+  const second = temporaryName(path);
+  try {
+    await link(existing, second);
+    await rename(second, path);
+  } finally {
+    // A rename between two links to the same file does nothing (POSIX), for example after a kill at this point.
+    await rm(second, { force: true });
   }
 }
 

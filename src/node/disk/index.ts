@@ -5,6 +5,7 @@ export {
   flushFolder,
   hasContents,
   ignoring,
+  linkAtomically,
   makeFolder,
   removeAbandoned,
   removeLeftovers,

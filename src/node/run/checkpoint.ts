@@ -1,16 +1,17 @@
 /**
  * A checkpoint is one safetensors file that can verify itself: its metadata has the SHA-256 of the file, computed with zeros in place of
- * the digest.
+ * the digest. The rows of its epochs are in a file that all checkpoints of the run share.
  */
 import { createHash } from 'node:crypto';
-import { link, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { safetensorsParts } from '../../compiler/step/index.ts';
 import { ThawError } from '../../errors.ts';
 import { parseJson } from '../../json.ts';
-import { type Checkpoint, checkpointFile, readCheckpoint } from '../../training/index.ts';
-import { codeOf, hasContents, readIfThere, temporaryName, writeAtomically } from '../disk/index.ts';
+import { type Checkpoint, checkpointFile, type EpochRow, readCheckpoint } from '../../training/index.ts';
+import { codeOf, hasContents, linkAtomically, readIfThere, writeAtomically } from '../disk/index.ts';
 import { identitySchema, type RunIdentity } from './identity.ts';
+import { type RowsReference, readRowsOf, rowsSchema } from './row-log.ts';
 
 export type CheckpointKind = 'last' | 'best';
 
@@ -24,23 +25,53 @@ const FILE = 'checkpoint.safetensors';
 const PREVIOUS = 'previous.safetensors';
 const BLANK = '0'.repeat(64);
 
+/** What a checkpoint's file has besides the checkpoint. */
+interface FileNotes {
+  readonly identity: RunIdentity;
+  /** Where its rows are; files of earlier versions have their own. */
+  readonly rows?: RowsReference;
+}
+
 /** The file in parts. All but the first are the state's own bytes, so writing needs no second copy of a large state. */
-export function encodeCheckpoint(checkpoint: Checkpoint, identity: RunIdentity): Uint8Array[] {
-  const parts = safetensorsParts(checkpointFile(checkpoint, { sha256: BLANK, identity: JSON.stringify(identity) }));
+export function encodeCheckpoint(
+  checkpoint: Checkpoint,
+  { identity, rows }: FileNotes & { readonly rows: RowsReference },
+): Uint8Array[] {
+  const notes = { sha256: BLANK, identity: JSON.stringify(identity), rows: JSON.stringify(rows) };
+  const parts = safetensorsParts(checkpointFile(withRows(checkpoint, []), notes));
   const digest = createHash('sha256');
   for (const part of parts) digest.update(part);
   parts[0].set(new TextEncoder().encode(digest.digest('hex')), digestPlace(parts[0]));
   return parts;
 }
 
-/** @throws ThawError `run-directory` if a single bit has changed, `bad-data` if it is not a safetensors file */
-export function decodeCheckpoint(bytes: Uint8Array): Checkpoint & { readonly identity: RunIdentity } {
+/** The epoch's start has the same rows. */
+const withRows = ({ progress, epochStart, ...rest }: Checkpoint, rows: readonly EpochRow[]): Checkpoint => ({
+  ...rest,
+  progress: { ...progress, rows },
+  epochStart: epochStart && withRows(epochStart, rows),
+});
+
+/**
+ * The contents of the file alone.
+ *
+ * @throws ThawError `run-directory` if a single bit has changed, `bad-data` if it is not a safetensors file
+ */
+export function decodeCheckpoint(bytes: Uint8Array): Checkpoint & FileNotes {
   const at = digestPlace(bytes);
   const stated = at < 0 ? '' : new TextDecoder('latin1').decode(bytes.subarray(at, at + BLANK.length));
   if (at < 0 || stated !== digestOf(bytes)) throw damaged('its checksum does not match');
   const { metadata, ...checkpoint } = readCheckpoint(bytes);
   const source = { what: 'the identity of the checkpoint', hint: NEW_RUN };
-  return { ...checkpoint, identity: parseJson(metadata.identity ?? '', identitySchema, source) };
+  const identity = parseJson(metadata.identity ?? '', identitySchema, source);
+  if (metadata.rows === undefined) return { ...checkpoint, identity };
+  return { ...checkpoint, identity, rows: parseJson(metadata.rows, rowsSchema, { ...source, what: 'its rows' }) };
+}
+
+/** @param folder of the run's checkpoints */
+async function completed(bytes: Uint8Array, folder: string): Promise<LoadedCheckpoint> {
+  const { identity, rows, ...checkpoint } = decodeCheckpoint(bytes);
+  return { ...(rows ? withRows(checkpoint, await readRowsOf(folder, rows)) : checkpoint), identity };
 }
 
 const NEW_RUN = 'Start a new run with `thaw train`';
@@ -74,11 +105,11 @@ function digestOf(bytes: Uint8Array): string {
 export async function saveCheckpoint(
   folder: string,
   checkpoint: Checkpoint,
-  identity: RunIdentity,
+  notes: FileNotes & { readonly rows: RowsReference },
   known = false,
 ): Promise<void> {
   const path = join(folder, FILE);
-  const parts = encodeCheckpoint(checkpoint, identity);
+  const parts = encodeCheckpoint(checkpoint, notes);
   await writeAtomically(path, parts, async (written) => {
     if (!(await hasContents(written, parts)))
       throw new ThawError(
@@ -96,14 +127,9 @@ const isWhole = (path: string): Promise<boolean> =>
     .catch(() => false);
 
 async function keepPrevious(path: string, previous: string): Promise<void> {
-  const second = temporaryName(previous);
   try {
-    await link(path, second);
-    await rename(second, previous);
-    // A rename between two links to the same file does nothing (POSIX), for example after a kill at this point.
-    await rm(second, { force: true });
+    await linkAtomically(path, previous);
   } catch (error) {
-    await rm(second, { force: true });
     if (codeOf(error) === 'ENOENT') return;
     // Without hard links, the file is moved. A kill at this point leaves only the previous file, which is intact.
     await rename(path, previous);
@@ -122,7 +148,7 @@ export async function loadCheckpoint(folder: string, epoch?: number): Promise<Lo
     const path = join(folder, file);
     try {
       const bytes = await readIfThere(path);
-      const loaded = bytes && decodeCheckpoint(bytes);
+      const loaded = bytes && (await completed(bytes, dirname(folder)));
       if (!loaded || (epoch !== undefined && loaded.progress.epoch !== epoch)) continue;
       if (problems.length === 0) return loaded;
       const { step } = loaded.progress;

@@ -23,7 +23,16 @@ import { type CheckpointKind, type LoadedCheckpoint, loadCheckpoint, saveCheckpo
 import type { RunIdentity } from './identity.ts';
 import { holdsLock, isLockFile, takeLock } from './lock.ts';
 import { appendRow, readRows, rewriteRows } from './metrics-files.ts';
-import { isUnfinishedSource, loadNotes, loadSource, type RunSource, saveSource } from './source.ts';
+import { RowLog } from './row-log.ts';
+import {
+  isUnfinishedSource,
+  type KnownSources,
+  loadNotes,
+  loadSource,
+  type RunSource,
+  rememberSource,
+  saveSource,
+} from './source.ts';
 
 const CONFIG = 'config.yaml';
 /** Facts about a run beyond its checkpoints and metrics. */
@@ -75,6 +84,11 @@ export class RunReader {
   /** How the run began, without its model. @throws ThawError `run-directory` if the file is missing or damaged */
   notes(): Promise<Omit<RunSource, 'model'>> {
     return loadNotes(join(this.path, CHECKPOINTS));
+  }
+
+  /** Adds its model files. */
+  async rememberSource(known: KnownSources): Promise<void> {
+    return rememberSource(join(this.path, CHECKPOINTS), known);
   }
 
   hasCheckpoint(kind: CheckpointKind): boolean {
@@ -140,6 +154,7 @@ const firstLine = (error: unknown): string => String((error as Error).message ??
 export class RunWriter extends RunReader {
   private identity: RunIdentity | undefined;
   private readonly saved = new Set<CheckpointKind>();
+  private readonly rowLog = new RowLog(join(this.path, CHECKPOINTS));
 
   /** Use `createRun` or `resumeRun`. @param unlock releases the lock */
   constructor(
@@ -163,10 +178,10 @@ export class RunWriter extends RunReader {
     );
   }
 
-  /** Called once, before the first checkpoint. */
-  async saveSource(source: RunSource): Promise<void> {
+  /** Called once, before the first checkpoint. @param known model files of other runs, which the run can share */
+  async saveSource(source: RunSource, known?: KnownSources): Promise<void> {
     this.assertThere();
-    await saveSource(join(this.path, CHECKPOINTS), source);
+    await saveSource(join(this.path, CHECKPOINTS), source, known);
     this.identity = source.identity;
   }
 
@@ -174,7 +189,8 @@ export class RunWriter extends RunReader {
   async saveCheckpoint(kind: CheckpointKind, checkpoint: Checkpoint): Promise<void> {
     this.assertThere();
     this.identity ??= (await this.source()).identity;
-    await saveCheckpoint(this.folderOf(kind), checkpoint, this.identity, this.saved.has(kind));
+    const notes = { identity: this.identity, rows: await this.rowLog.store(checkpoint.progress.rows) };
+    await saveCheckpoint(this.folderOf(kind), checkpoint, notes, this.saved.has(kind));
     this.saved.add(kind);
   }
 

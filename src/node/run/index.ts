@@ -14,4 +14,4 @@ export {
 export { FeatureFolder } from './feature-folder.ts';
 export { checkIdentity, identifySamples, type RunIdentity, type SampleIdentity } from './identity.ts';
 export { takeLock } from './lock.ts';
-export type { RunSource } from './source.ts';
+export type { KnownSources, RunSource } from './source.ts';

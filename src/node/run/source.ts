@@ -1,12 +1,20 @@
 /** The model that a run trains, before the first step. Resume and export need no other file. */
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import { ThawError } from '../../errors.ts';
 import { parseJson } from '../../json.ts';
 import { type Model, modelParts, weightBytes, writeModelWithExternalData } from '../../onnx/index.ts';
-import { digestIfThere, readTextIfThere, writeAtomically } from '../disk/index.ts';
+import {
+  type Contents,
+  digestIfThere,
+  flushFolder,
+  linkAtomically,
+  makeFolder,
+  readTextIfThere,
+  writeAtomically,
+} from '../disk/index.ts';
 import { readModelFile } from '../models/files.ts';
 import { identitySchema, type RunIdentity } from './identity.ts';
 
@@ -34,15 +42,48 @@ const notesSchema = z.object({
   about: z.record(z.string(), z.unknown()),
 });
 
-export async function saveSource(folder: string, { model, identity, about }: RunSource): Promise<void> {
+/** Paths of model files in other runs, by their SHA-256. */
+export type KnownSources = Map<string, string>;
+
+/** @param known equal files, which the run shares by hard links. Receives the run's own ones */
+export async function saveSource(
+  folder: string,
+  { model, identity, about }: RunSource,
+  known: KnownSources = new Map(),
+): Promise<void> {
   const isLarge = weightBytes(model.graph.initializers) > ONE_FILE_LIMIT;
   const external = isLarge ? writeModelWithExternalData(model, { location: DATA }) : undefined;
   const parts = external ? [external.model] : modelParts(model).parts;
   const files = { [MODEL]: digestOf(parts), ...(external && { [DATA]: digestOf(external.data) }) };
-  await writeAtomically(join(folder, MODEL), parts);
-  if (external) await writeAtomically(join(folder, DATA), external.data);
+  const save = async (name: typeof MODEL | typeof DATA, contents: Contents) => {
+    const [path, digest] = [join(folder, name), files[name] as string];
+    if (!(await shareFile(known.get(digest), path, digest))) await writeAtomically(path, contents);
+    known.set(digest, path);
+  };
+  await save(MODEL, parts);
+  if (external) await save(DATA, external.data);
   else await rm(join(folder, DATA), { force: true });
   await writeAtomically(join(folder, NOTES), `${JSON.stringify({ format: 1, files, identity, about }, null, 2)}\n`);
+}
+
+/** Links to an equal file of another run, which keeps its space when one of them is removed. @returns false if there is none */
+async function shareFile(other: string | undefined, path: string, digest: string): Promise<boolean> {
+  if (other === undefined || (await digestIfThere(other).catch(() => undefined)) !== digest) return false;
+  await makeFolder(dirname(path));
+  try {
+    await linkAtomically(other, path);
+  } catch {
+    // Some file systems have no links.
+    return false;
+  }
+  await flushFolder(dirname(path));
+  return true;
+}
+
+/** Adds the model files of a run. */
+export async function rememberSource(folder: string, known: KnownSources): Promise<void> {
+  const { files } = await loadNotes(folder);
+  for (const [name, digest] of Object.entries(files)) known.set(digest, join(folder, name));
 }
 
 /**

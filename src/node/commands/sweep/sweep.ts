@@ -8,7 +8,7 @@ import { type Metric, merit, openTask, type Scores } from '../../../tasks/index.
 import { isAdaptive, parseConfig } from '../../../training/index.ts';
 import { makeFolder, removeLeftovers, writeAtomically } from '../../disk/index.ts';
 import { openRun, resumeRun, takeLock } from '../../run/index.ts';
-import type { JobEvent, JobHooks } from '../events.ts';
+import type { JobEvent, JobHooks, SharedByTrials } from '../events.ts';
 import { pinnedModel, requireModel } from '../fetch-model.ts';
 import type { TrainingResult } from '../finish.ts';
 import { requireData } from '../inputs.ts';
@@ -158,6 +158,7 @@ class Sweep {
   private trials: Trial[];
   /** For trackers; none without them, so that the same sweep has the same files. */
   private readonly key: string | undefined;
+  private readonly shared: SharedByTrials = { sources: new Map(), datasets: new Map() };
 
   constructor(
     private readonly path: string,
@@ -174,6 +175,7 @@ class Sweep {
     try {
       await removeLeftovers(this.path);
       await this.save();
+      await this.rememberSources();
       const done = this.trials.filter(({ runs }) => runs.every(isOver)).length;
       this.hooks.onEvent?.({ type: 'sweep', path: shownPath(this.path), trials: this.trials.length, done });
       const finished = await this[this.state.plan.stop]();
@@ -186,6 +188,18 @@ class Sweep {
       return { status: finished ? 'finished' : 'interrupted', ...outcome };
     } finally {
       await unlock();
+    }
+  }
+
+  /** Finds the model files of the trials before an interruption. */
+  private async rememberSources(): Promise<void> {
+    for (const { path } of this.trials.flatMap(({ runs }) => runs)) {
+      const folder = join(this.path, path);
+      // A trial that was killed at its start has none.
+      if (existsSync(folder))
+        await openRun(folder)
+          .then((run) => run.rememberSource(this.shared.sources))
+          .catch(() => undefined);
     }
   }
 
@@ -302,7 +316,8 @@ class Sweep {
     try {
       const { key } = this;
       const sweep = key === undefined ? undefined : { name: basename(this.path), key };
-      const hooks = { onEvent: take, signal: stop.signal, sinks: this.hooks.sinks, sweep };
+      const { sinks } = this.hooks;
+      const hooks = { onEvent: take, signal: stop.signal, sinks, sweep, shared: this.shared };
       const outcome = await this.startOrResume(number, run, epochs, hooks);
       const status = outcome.status === 'finished' ? 'finished' : poor ? 'stopped' : 'paused';
       return { ...run, status, epochs, seconds: outcome.seconds };
