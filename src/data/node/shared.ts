@@ -21,7 +21,7 @@ interface Candidate {
 }
 
 /** Bytes of a file that are compared first. */
-const START = 2 ** 16;
+const START = 2 ** 12;
 const SLOTS = 32;
 
 /**

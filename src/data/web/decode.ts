@@ -3,11 +3,11 @@ import { ThawError } from '../../errors.ts';
 import { Slots } from '../concurrency.ts';
 import { formatName, isHeic, SIGNATURE } from '../file-format.ts';
 import { augmentedSize, inputOf } from '../geometry.ts';
+import { formatOf, type Header, parseHeader } from '../image-header.ts';
 import { sizeProblem } from '../limits.ts';
 import type { Pixels } from '../pixels.ts';
 import { resizedSize, type Size } from '../preprocessing.ts';
 import type { Preprocessing } from '../types.ts';
-import { formatOf, type Header, parseHeader } from './header.ts';
 import { resize } from './resample.ts';
 
 /** A `File` or another `Blob`, or a decoded image: a bitmap, a canvas, `ImageData`, a video and its frames. */

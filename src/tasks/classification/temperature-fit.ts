@@ -6,6 +6,7 @@ import {
   fitTemperature,
   logLoss,
   type Outcome,
+  samplesToFit,
   tempered,
 } from '../metrics/index.ts';
 import type { ClassOutcome } from './types.ts';
@@ -56,7 +57,7 @@ export function temperatureFit(
   const without = others ?? predictions;
   const cooled =
     fitted === null ? without : others ? atTemperature(others, fitted) : crossFitted(predictions, { seed });
-  const samples = predictions.length;
+  const samples = samplesToFit(predictions).length;
   const scores = { without: probabilityScores(without), with: probabilityScores(cooled) };
   const temperature = scores.with.logLoss < scores.without.logLoss ? fitted : null;
   return { temperature, fitted, samples, measured, ...scores };

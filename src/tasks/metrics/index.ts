@@ -27,4 +27,4 @@ export {
   rocCurve,
   topK,
 } from './ranking.ts';
-export { crossFitted, fitTemperature } from './temperature.ts';
+export { crossFitted, fitTemperature, samplesToFit } from './temperature.ts';

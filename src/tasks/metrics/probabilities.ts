@@ -76,7 +76,11 @@ export const LEAST = 2 ** -149;
 export function tempered(probabilities: Float32Array, temperature: number): Float32Array {
   if (temperature === 1) return probabilities;
   const greatest = Math.log(probabilities.reduce((a, b) => Math.max(a, b), LEAST));
-  const powers = Array.from(probabilities, (p) => Math.exp((Math.log(Math.max(p, LEAST)) - greatest) / temperature));
-  const total = powers.reduce((a, b) => a + b, 0);
-  return Float32Array.from(powers, (power) => power / total);
+  const powers = new Float64Array(probabilities.length);
+  let total = 0;
+  for (let c = 0; c < powers.length; c++) {
+    powers[c] = Math.exp((Math.log(Math.max(probabilities[c], LEAST)) - greatest) / temperature);
+    total += powers[c];
+  }
+  return new Float32Array(powers.map((power) => power / total));
 }

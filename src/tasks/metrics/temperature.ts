@@ -5,6 +5,16 @@ import { LEAST, tempered } from './probabilities.ts';
 /** Upper limit. Beyond it, the logits hardly matter; below its inverse, only they do. */
 const MOST = 2 ** 10;
 
+/** Most probabilities for a fit: 4000 samples of 1000 classes. One number needs no more, and a fit of all could take minutes. */
+const MOST_VALUES = 2 ** 22;
+
+/** The samples for a fit: all, or evenly spaced ones. */
+export function samplesToFit<O extends Pick<Outcome, 'probabilities'>>(outcomes: readonly O[]): readonly O[] {
+  const values = outcomes.length * (outcomes[0]?.probabilities.length ?? 0);
+  const step = Math.ceil(values / MOST_VALUES);
+  return step > 1 ? outcomes.filter((_, i) => i % step === 0) : outcomes;
+}
+
 /**
  * The temperature T for which the probabilities softmax(z/T) have the smallest log loss (Guo et al., "On calibration of modern neural
  * networks", 2017). The loss is convex in β = 1/T: d/dβ = mean(Σ p_c·z_c − z_y), and d²/dβ² = mean variance of z under p. Uses Newton's
@@ -14,7 +24,7 @@ const MOST = 2 ** 10;
  */
 export function fitTemperature(outcomes: readonly Pick<Outcome, 'label' | 'probabilities'>[]): number | null {
   // Without the greatest, so that no power overflows. It changes neither the slope nor the curvature.
-  const scores = outcomes.map(({ probabilities, label }) => {
+  const scores = samplesToFit(outcomes).map(({ probabilities, label }) => {
     const z = new Float64Array(probabilities.length);
     for (let c = 0; c < z.length; c++) z[c] = Math.log(Math.max(probabilities[c], LEAST));
     let greatest = Number.NEGATIVE_INFINITY;

@@ -22,6 +22,7 @@ import {
   ranking,
   rankOf,
   rocCurve,
+  samplesToFit,
   scoresByClass,
   tempered,
   topK,
@@ -146,6 +147,14 @@ describe('temperature', () => {
     // ln(0.98/0.02) / T = ln(0.75/0.25)
     expect(temperature).toBeCloseTo(Math.log(49) / Math.log(3), 5);
     expect(tempered(outcomes[0].probabilities, temperature)[0]).toBeCloseTo(0.75, 6);
+  });
+
+  it('fits many samples of many classes on evenly spaced ones', () => {
+    const few = overconfident(400, 0.98);
+    expect(samplesToFit(few)).toBe(few);
+    const row = new Float32Array(2 ** 20);
+    const many = Array.from({ length: 10 }, (_, label) => ({ label, probabilities: row }));
+    expect(samplesToFit(many).map(({ label }) => label)).toEqual([0, 3, 6, 9]);
   });
 
   it('measures by cross-validation', () => {

@@ -1,6 +1,6 @@
-/** Reads the size of an image from the first bytes of its file, so that a page can refuse it before decoding. */
-import { isAvif, isHeic } from '../file-format.ts';
-import type { Size } from '../preprocessing.ts';
+/** Reads the size of an image from the first bytes of its file, before or without decoding. */
+import { isAvif, isHeic } from './file-format.ts';
+import type { Size } from './preprocessing.ts';
 
 /** The upright size, if the file is a JPEG with an orientation. */
 export interface Header extends Size {
