@@ -1,6 +1,6 @@
 import type { TrainingPlan } from '../compiler/step/index.ts';
 import { megabytes } from '../compiler/surgery/index.ts';
-import type { Preprocessing } from '../data/index.ts';
+import { IMAGE_CACHE_BYTES, type Preprocessing } from '../data/index.ts';
 import { machineOf, type Runtime } from '../runtime/index.ts';
 import type { Task } from '../tasks/index.ts';
 import {
@@ -49,6 +49,16 @@ const LARGER = 1.3;
 /** Approximate bytes of a cached, decoded image. */
 export const keptBytes = ({ width, height }: Pick<Preprocessing, 'width' | 'height'>): number =>
   LARGER * 3 * width * height;
+
+/** If less of a data set fits into the cache, keeping it saves next to no time. */
+const WORTHWHILE = 1 / 8;
+
+/** Bytes of decoded images to keep. @param most the limit */
+export const imageCacheBytes = (
+  format: Pick<Preprocessing, 'width' | 'height'>,
+  samples: number,
+  most = IMAGE_CACHE_BYTES,
+): number => (most < WORTHWHILE * samples * keptBytes(format) ? 0 : most);
 
 /** Every open size of a text encoder but the batch is a text's `length`. */
 export function textSizes({ network }: Pick<Prepared, 'network'>, length: number): Record<string, number> {

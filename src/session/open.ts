@@ -1,5 +1,5 @@
 import { checkWeights, describeObstacle, describeOmissions, selectionText } from '../compiler/surgery/index.ts';
-import { type Dataset, IMAGE_CACHE_BYTES, readAugmentation } from '../data/index.ts';
+import { type Dataset, readAugmentation } from '../data/index.ts';
 import { isText } from '../data/text/index.ts';
 import { ThawError } from '../errors.ts';
 import { elementCount, type Model } from '../onnx/index.ts';
@@ -21,7 +21,7 @@ import { withEpochs } from './epochs.ts';
 import type { SessionHooks } from './events.ts';
 import { inputShapes } from './images.ts';
 import { type InputFormat, inputFormatOf, type ModelFiles, noticeQuantized } from './input-format.ts';
-import { keptBytes, type MemoryPlan, planMemory, textSizes } from './memory.ts';
+import { imageCacheBytes, keptBytes, type MemoryPlan, planMemory, textSizes } from './memory.ts';
 import { refuseOtherKinds } from './model-kind.ts';
 import { optionsOf } from './new-head.ts';
 import { withOutput } from './output.ts';
@@ -169,7 +169,12 @@ async function assemble(
     cache: featureBytes(known, platform.featureBytes),
     ...(isText(format)
       ? { sizes: textSizes(prepared, format.maxLength) }
-      : { images: { each: keptBytes(format), most: platform.imageBytes ?? IMAGE_CACHE_BYTES } }),
+      : {
+          images: {
+            each: keptBytes(format),
+            most: imageCacheBytes(format, train.length + val.length, platform.imageBytes),
+          },
+        }),
   });
   if (memory) onEvent?.({ type: 'memory', ...memory });
   platform.signal?.throwIfAborted();

@@ -12,6 +12,7 @@ import { isText, type TextFormat, TextSource, type TextTokenizer } from '../data
 import type { Task } from '../tasks/index.ts';
 import { blendedImages } from './images.ts';
 import type { InputFormat } from './input-format.ts';
+import { imageCacheBytes } from './memory.ts';
 import type { TrainSettings } from './settings.ts';
 import { fitSamples, thresholdSamples, type UnknownSources } from './unknown.ts';
 
@@ -83,7 +84,8 @@ function imageSources(
   preprocessing: Exclude<InputFormat, TextFormat>,
   { reader, imageBytes, onProblem }: SourcePlatform,
 ): Sources {
-  const cache = new ImageCache(imageBytes);
+  const samples = train.length + val.length;
+  const cache = new ImageCache(imageCacheBytes(preprocessing, samples, imageBytes));
   const common = { preprocessing, cache, seed: settings.seed, onProblem };
   const augmentation = readAugmentation(settings.augment);
   const order = (samples: readonly Sample[]) =>

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type MemoryRequest, planMemory, readSettings, type TrainSettingsInput } from '../../src/session/index.ts';
+import { imageCacheBytes } from '../../src/session/memory.ts';
 import { classification } from '../../src/tasks/index.ts';
 import { type NetworkOptions, prepared, runtime } from '../training/network.ts';
 
@@ -140,4 +141,11 @@ describe('an adaptive plan', () => {
     const { memory } = await planMemory(await deep(), settings, { ...uncached, stages });
     expect(memory!.estimate.total).toBe(await totalOf('all'));
   });
+});
+
+test('keeps decoded images if a good part of a data set fits', () => {
+  const size = { width: 224, height: 224 };
+  expect(imageCacheBytes(size, 20_000)).toBe(512 * 2 ** 20);
+  expect(imageCacheBytes(size, 100_000)).toBe(0);
+  expect(imageCacheBytes(size, 100_000, 4e9)).toBe(4e9);
 });

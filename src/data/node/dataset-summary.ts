@@ -31,6 +31,10 @@ export interface DatasetSummary {
 const MOST = 5000;
 const SLOTS = 32;
 
+/** Evenly spaced: samples are in the order of their classes. */
+const everyNth = (samples: readonly Sample[], step: number): readonly Sample[] =>
+  samples.filter((_, i) => i % step === 0);
+
 interface Examined {
   readonly format: string;
   readonly width: number;
@@ -51,7 +55,8 @@ export async function datasetSummary(
   const { train, val, test } = dataset;
   const all = [...train, ...val, ...test];
   const compared = all.length <= MOST;
-  const looks = await mapConcurrently(all.slice(0, MOST), SLOTS, ({ file }) =>
+  const step = Math.ceil(all.length / MOST);
+  const looks = await mapConcurrently(everyNth(all, step), SLOTS, ({ file }) =>
     examine(file, compared, decoded(file)).catch(() => undefined),
   );
   const seen = looks.filter((found) => found !== undefined);
