@@ -41,6 +41,7 @@ NETWORKS = {
     "mobilenet_v2": lambda classes: _torchvision("mobilenet_v2", classes),
     "densenet121": lambda classes: _torchvision("densenet121", classes),
     "efficientnet_lite0": _efficientnet_lite0,
+    "convnext_tiny": lambda classes: _torchvision("convnext_tiny", classes),
     "vit_small": lambda classes: _timm("vit_small_patch16_224", classes),
 }
 

@@ -13,3 +13,4 @@ export { poolFirst } from './pool-first.ts';
 export { separateProjections } from './projections.ts';
 export { findScores } from './scores.ts';
 export { selectEarly, type TypedGraph } from './selection.ts';
+export { transposeFirst } from './transpose-first.ts';

@@ -9,6 +9,7 @@ import {
   prune,
   type Stored,
   stacksBySample,
+  transposeFirst,
   withoutCopies,
 } from '../kernels/index.ts';
 import type { Forward } from './forward.ts';
@@ -61,6 +62,7 @@ function lowerFor(b: GraphBuilder, { outputs, machine, stored = new Map() }: End
   if (machine?.block) {
     stacksBySample(b, wanted);
     chainsBySample(b, wanted);
+    transposeFirst(b);
   }
   b.nodes = withoutCopies(b.nodes, wanted);
 }

@@ -219,6 +219,30 @@ describe('operators between convolutions stay in blocks', () => {
     expect(await count((b, v) => [relu(b, v), b.conv(v.x, v.w, undefined, {})])).toBe(1);
   });
 
+  test('maps go to channels last and back in one step each, with the sum and the scale on the way', async () => {
+    const compute = (b: GraphBuilder, { x, w, wk, wg }: Record<string, Value>) => {
+      const y = b.conv(x, w, undefined, {});
+      const last = b.unary('Sin', b.transpose(y, [0, 2, 3, 1]));
+      const added = b.add(y, b.mul(wk, b.transpose(last, [0, 3, 1, 2])));
+      const attributes = { group: 48, strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0] };
+      const back = b.transpose(b.unary('Cos', b.transpose(added, [0, 2, 3, 1])), [0, 3, 1, 2]);
+      return [added, channelSum(b, back), convWeightGradient(b, added, back, wg, attributes)];
+    };
+    const inBlocks = await agree({ ...inputs, wk: weights([48, 1, 1], 3), wg: weights([48, 1, 1, 1], 4) }, compute);
+    // From x, and from both values with their channels last.
+    expect(inBlocks.filter((op) => op === 'ReorderInput')).toHaveLength(3);
+    // To both values with their channels last, and to the result.
+    expect(inBlocks.filter((op) => op === 'ReorderOutput')).toHaveLength(3);
+  });
+
+  test('a transposed map that nothing reads in blocks is not reordered', async () => {
+    const inBlocks = await agree(inputs, (b, v) => {
+      const last = b.transpose(b.conv(v.x, v.w, undefined, {}), [0, 2, 3, 1]);
+      return [b.unary('Sin', b.transpose(b.unary('Sin', last), [0, 3, 1, 2]))];
+    });
+    expect(inBlocks).toEqual(['ReorderInput', 'Conv', 'ReorderOutput']);
+  });
+
   test('sums over an axis that was broadcast by channel leave maps and filters in blocks', async () => {
     const sums = await agree(inputs, (b, v) => {
       const y = b.conv(v.x, v.w, undefined, {});

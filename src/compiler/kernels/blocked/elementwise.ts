@@ -76,7 +76,7 @@ function elementwise(region: Region, node: Node): Result[] | undefined {
   if (node.inputs.some((name) => region.isStored(name) && sameShape(b.value(name).shape, shape)))
     return ofStored(region, node);
   const operands = operandsOf(region, node, shape);
-  if (!operands || !node.inputs.some(region.isBlocked)) return undefined;
+  if (!operands || !(node.inputs.some(region.isBlocked) || scalesTransposed(region, node, operands))) return undefined;
   const [, channels] = shape;
   // Zeros fill the last block.
   if (!ELEMENTWISE.get(node.op)?.finiteAtZero && region.fill(channels) !== channels) return undefined;
@@ -96,6 +96,10 @@ function elementwise(region: Region, node: Node): Result[] | undefined {
   const result = b.emit(node.op, inputs, [{ type, shape: like }], node.attributes, { domain: node.domain })[0];
   return [{ blocked: { value: region.map(result, shape), channels } }];
 }
+
+/** A map times one number per channel, as networks scale the result of dense layers before they add it to a map in blocks. */
+const scalesTransposed = ({ transposeOf }: Region, { op, inputs }: Node, operands: readonly Operand[]): boolean =>
+  op === 'Mul' && inputs.some(transposeOf) && operands.some((operand) => 'byChannel' in operand);
 
 /** A map times one number per channel: a convolution of one tap. Broadcasting would be one call for each block. */
 function scaledByChannel(region: Region, operands: readonly Operand[]): Value<PlaneMap> | undefined {

@@ -192,6 +192,21 @@ const expand: Handler = (region, node) => {
   return undefined;
 };
 
+const TO_LAST = '0,2,3,1';
+const FROM_LAST = '0,3,1,2';
+
+/** To and from `[N, H, W, C]`, where normalizations and dense layers of some networks work: between blocks and there in one step. */
+const transpose: Handler = (region, node) => {
+  const [x] = node.inputs;
+  const [y] = node.outputs;
+  const perm = plainAttributes(node).perm?.join();
+  const [from, to] = [region.b.value(x), region.b.value(y)];
+  if (from.type !== 'float32') return undefined;
+  if (perm === TO_LAST && region.isBlocked(x) && isMap(from)) return [{ standard: region.channelsLast(x) }];
+  if (perm === FROM_LAST && isMap(to)) region.transposes(y, x);
+  return undefined;
+};
+
 export const FORWARD: Readonly<Record<string, Handler>> = {
   Conv: conv,
   BatchNormalization: batchNormalization,
@@ -203,4 +218,5 @@ export const FORWARD: Readonly<Record<string, Handler>> = {
   Concat: concat,
   Slice: slice,
   Expand: expand,
+  Transpose: transpose,
 };

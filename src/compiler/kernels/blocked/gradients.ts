@@ -8,16 +8,7 @@ import { directPlainGradient, directStoredGradient, directWeightGradient, suitsD
 import { fitOf } from './forward.ts';
 import { type BlockedLayout, blockedLayout, crop } from './layout.ts';
 import { maxPoolGradient } from './max-pool.ts';
-import {
-  type Handler,
-  isFilter,
-  isMap,
-  NCHWC,
-  type Plane,
-  type PlaneFilter,
-  type PlaneMap,
-  type Region,
-} from './region.ts';
+import { type Handler, isFilter, isMap, type Plane, type PlaneFilter, type PlaneMap, type Region } from './region.ts';
 
 /** With fewer positions, a product for each sample is too small to be fast. */
 const FEW_POSITIONS = 64;
@@ -102,12 +93,8 @@ function depthwiseWeightGradient(region: Region, { x, dy, sizes }: MapConvolutio
 function pointwiseWeightGradient(region: Region, { x, dy, w }: MapConvolution): Value {
   const { b } = region;
   const rows = ({ name }: Value): Value => {
-    const { value, channels } = region.blocked(name);
-    const [n, , h, w] = value.shape;
-    const output = { type: value.type, shape: [n, h, w, channels] };
-    const attributes = { channels, channels_last: 1 };
-    const [moved] = b.emit('ReorderOutput', [value], [output], attributes, { domain: NCHWC });
-    return b.reshape(moved, [product([n, h, w]), channels]);
+    const moved = region.channelsLast(name);
+    return b.reshape(moved, [product(moved.shape.slice(0, -1)), ...moved.shape.slice(-1)]);
   };
   return b.reshape(b.gemm(rows(dy), rows(x), undefined, { transA: true }), w.shape);
 }
@@ -138,7 +125,7 @@ const weightGradient: Handler = (region, node) => {
 const channelSum: Handler = (region, node) => {
   const { b } = region;
   const [dy] = node.inputs;
-  if (!region.isBlocked(dy)) return undefined;
+  if (!region.isBlocked(dy) && !(region.transposeOf(dy) && isMap(b.value(dy)))) return undefined;
   const { value, channels } = region.blocked(dy);
   const [n, filled] = value.shape;
   // Over positions, then over samples: both at once is many times slower.

@@ -54,6 +54,7 @@ export class Region {
   private readonly standards = new Map<string, Value>();
   private readonly storedFilters = new Map<string, Value<StoredShape>>();
   private readonly sources = new Map<string, Value>();
+  private readonly transposed = new Map<string, string>();
 
   /** @param uses the number of nodes (or outputs of the graph) that read a value */
   constructor(
@@ -147,6 +148,20 @@ export class Region {
     this.sources.set(name, source);
   }
 
+  /** The name of the value `[N, H, W, C]` whose transpose is the map. */
+  transposeOf = (name: string): string | undefined => this.transposed.get(name);
+  transposes(name: string, from: string): void {
+    this.transposed.set(name, from);
+  }
+
+  /** The map as `[N, H, W, C]`, directly from its blocks. */
+  channelsLast(name: string): Value {
+    const { value, channels } = this.blocked(name);
+    const [n, , h, w] = value.shape;
+    const output = { type: value.type, shape: [n, h, w, channels] };
+    return this.b.emit('ReorderOutput', [value], [output], { channels, channels_last: 1 }, { domain: NCHWC })[0];
+  }
+
   /** The map as `[N, filled C / B, H·W, B]`, against which one number per channel broadcasts. */
   view({ value }: Blocked) {
     const [n, c, h, w] = value.shape;
@@ -162,12 +177,13 @@ export class Region {
   private reorder(map: Value): Blocked {
     const { b } = this;
     if (!isMap(map)) throw new Error(`"${map.name}", [${map.shape}], is not a map of known sizes`);
-    const x = this.standard(map);
-    const [, channels] = x.shape;
+    const [, channels] = map.shape;
+    const output = { type: map.type, shape: this.declared(map.shape) };
     const missing = (REORDERED - (channels % REORDERED)) % REORDERED;
-    const filled = b.pad(x, [0, 0, 0, 0], [0, missing, 0, 0]);
-    const output = { type: x.type, shape: this.declared(x.shape) };
-    return { value: b.emit('ReorderInput', [filled], [output], {}, { domain: NCHWC })[0], channels };
+    const last = missing ? undefined : this.transposed.get(map.name);
+    const x = last ? this.standard(b.value(last)) : b.pad(this.standard(map), [0, 0, 0, 0], [0, missing, 0, 0]);
+    const attributes = last ? { channels_last: 1 } : {};
+    return { value: b.emit('ReorderInput', [x], [output], attributes, { domain: NCHWC })[0], channels };
   }
 
   /** Appends the nodes that restore `as` from its blocks of floats. Blocks of another type are cast to floats and back. */
