@@ -142,6 +142,19 @@ describe('convolutions and their gradients in blocks match those of the standard
       'by channel, dilated',
       { x: [32, 9, 9], filters: 32, kernel: [3, 3], group: 32, dilations: [2, 2], pads: [2, 2, 2, 2] },
     ],
+    ['by channel, wide', { x: [32, 14, 13], filters: 32, kernel: [7, 7], group: 32, pads: [3, 3, 3, 3] }],
+    [
+      'by channel, wide, padded unevenly',
+      { x: [40, 16, 15], filters: 40, kernel: [3, 5], group: 40, pads: [0, 3, 2, 1] },
+    ],
+    [
+      'by channel, wide, 5x5 strided, elements left over',
+      { x: [32, 26, 25], filters: 32, kernel: [5, 5], group: 32, strides: [2, 2], pads: [2, 2, 1, 0] },
+    ],
+    [
+      'by channel, wide, dilated',
+      { x: [16, 15, 16], filters: 16, kernel: [3, 3], group: 16, dilations: [2, 2], pads: [2, 2, 2, 2] },
+    ],
   ];
 
   test.each(rows)('%s', async (_, { x, filters, kernel, group = 1, ...attributes }) => {

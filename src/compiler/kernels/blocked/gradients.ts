@@ -13,6 +13,10 @@ import { type Handler, isFilter, isMap, type Plane, type PlaneFilter, type Plane
 /** With fewer positions, a product for each sample is too small to be fast. */
 const FEW_POSITIONS = 64;
 
+/** Smallest side of ∂y, and products per element of x, from which a copy of x with its padding pays off. */
+const SMALL_SIDE = 12;
+const PRODUCTS_PER_COPY = 4;
+
 /** The values of a convolution of maps, and its sizes. */
 interface MapConvolution {
   readonly x: Value<PlaneMap>;
@@ -66,6 +70,8 @@ function depthwiseWeightGradient(region: Region, { x, dy, sizes }: MapConvolutio
   const full = fill(channels);
   // Windows of K taps, `dilation` apart, over x. Negative pads skip the elements beyond the last tap.
   const ends = kernel.map((k, i) => (k - 1) * dilations[i] + (out[i] - 1) * strides[i] + 1 - spatial[i] - begins[i]);
+  const pads = [...begins, ...ends.map((p) => Math.max(p, 0))];
+  const padsFirst = pads[1] + pads[3] > 0 && outweighsCopy(sizes);
   const start = b.expand(b.scalar(0), [1, full, ...kernel]);
   const sum = sumOverBatch(
     b,
@@ -74,12 +80,12 @@ function depthwiseWeightGradient(region: Region, { x, dy, sizes }: MapConvolutio
     (before, [image, gradient]) => {
       const seen = crop(region, b.reshape(image, [1, full, ...spatial]), [0, 0], ends);
       const products = convolve(region, {
-        x: seen,
+        x: padsFirst ? withColumns(region, seen, pads) : seen,
         filter: b.reshape(gradient, [full, 1, ...out]),
         group: full,
         strides: dilations,
         dilations: strides,
-        pads: [...begins, ...ends.map((p) => Math.max(p, 0))],
+        pads: padsFirst ? [pads[0], 0, pads[2], 0] : pads,
         out: kernel,
       });
       return b.add(before, products);
@@ -87,6 +93,23 @@ function depthwiseWeightGradient(region: Region, { x, dy, sizes }: MapConvolutio
   );
   const ordered = b.transpose(b.reshape(sum, [full / size, taps, size]), [0, 2, 1]);
   return b.slice(b.reshape(ordered, [full, 1, ...kernel]), 0, 0, channels);
+}
+
+/**
+ * MLAS computes columns next to padding one by one. In a window of a few columns, these are nearly all, so copying a map with its padding
+ * first halves the time. The copy costs more if the map is small, or if strides leave few products per element.
+ */
+const outweighsCopy = ({ taps, out, spatial }: Geometry<Plane>): boolean =>
+  Math.min(...out) >= SMALL_SIDE && taps * product(out) >= PRODUCTS_PER_COPY * product(spatial);
+
+/** A map with zeros in the columns of its pads: a convolution that copies, because `Pad` uses one core. */
+function withColumns(region: Region, x: Value<PlaneMap>, [, left, , right]: readonly number[]): Value<PlaneMap> {
+  const { b } = region;
+  const [, channels, height, width] = x.shape;
+  const ones = { type: 'float32', shape: [channels, 1, 1, 1], data: new Float32Array(channels).fill(1) } as const;
+  const filter = b.constant(ones, 'copy');
+  const pads = [0, left, 0, right];
+  return convolve(region, { x, filter, group: channels, pads, out: [height, width + left + right] });
 }
 
 /** 1x1 on small maps: ∂w = ∂yᵀ·x as one product over samples and positions, both moved to `[N·positions, channels]`. */
