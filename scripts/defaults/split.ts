@@ -43,7 +43,7 @@ export async function writeTables(folder: string): Promise<void> {
   }
 }
 
-async function samplesOf(folder: string, part: string): Promise<Row[]> {
+export async function samplesOf(folder: string, part: string): Promise<Row[]> {
   const items = await readdir(folder);
   if (items.includes(`${part}.csv`)) return parse(await readFile(join(folder, `${part}.csv`)), { columns: true });
   const rows: Row[] = [];

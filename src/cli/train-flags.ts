@@ -263,11 +263,11 @@ export const TRAIN_FLAGS = flagsOf({
         default: '1',
       },
       views: {
-        kind: 'number',
+        kind: 'setting',
         value: 'N',
         description:
-          'number of augmented views of each image that a stage reuses while layers are frozen; 0: a new view every epoch',
-        default: `3${MODELS}`,
+          'number of augmented views of each image that a stage reuses while layers are frozen; 0: a new view every epoch; auto: three, or two if only the head trains and soon makes few errors',
+        default: `auto${MODELS}`,
       },
     },
     'Augmentation',

@@ -21,6 +21,7 @@ import {
   Trainer,
   type TrainingConfig,
   type TrainingEvent,
+  viewsOf,
 } from '../training/index.ts';
 import { payloadOf, type RoundState, writeRoundState } from './state.ts';
 
@@ -209,7 +210,8 @@ async function trained(
 }
 
 /** Continues the views of earlier rounds. Otherwise, rounds of one epoch would only show the first view. */
-function laterViews(source: BatchSource, { views }: TrainingConfig, epochs: number): BatchSource {
+function laterViews(source: BatchSource, config: TrainingConfig, epochs: number): BatchSource {
+  const views = viewsOf(config);
   const turned = (view: number | undefined) => (view === undefined || view >= views ? view : (view + epochs) % views);
   return {
     length: source.length,

@@ -10,6 +10,7 @@ import {
   StageMemory,
   stagesOf,
   trainingPlan,
+  viewsOf,
 } from '../training/index.ts';
 import type { Prepared } from './prepare.ts';
 import { type TrainSettings, trainingConfigOf } from './settings.ts';
@@ -200,10 +201,10 @@ async function memoriesOf(
 function most(
   stages: readonly StageMemory[],
   at: { readonly batch: number; readonly accumulate: boolean },
-  { views }: TrainSettings,
+  settings: TrainSettings,
   { samples, cache, images, sizes }: Omit<MemoryRequest, 'runtime' | 'task' | 'limit'>,
 ): MemoryEstimate {
-  const rows = samples.train * Math.max(1, views) + samples.val;
+  const rows = samples.train * Math.max(1, viewsOf(settings)) + samples.val;
   const decoded = images ? Math.min(images.most, images.each * (samples.train + samples.val)) : 0;
   return stages
     .map((stage) => stage.at({ ...at, sizes, remembered: { rows, most: cache }, images: decoded }))

@@ -77,6 +77,9 @@ const loss = z
 /** A number, also as text from a flag; other values unchanged, so that an error can show them. */
 const numeric = (value: unknown): unknown => (Number.isNaN(Number(value)) ? value : Number(value));
 
+/** A whole number as text, from a flag, as a number; other values unchanged. */
+const countOf = (value: number | string): unknown => (/^\d+$/.test(String(value)) ? Number(value) : value);
+
 /** Takes a single number as one option of an object. */
 const shorthand = (option: string) => (value: unknown) =>
   value === undefined || typeof value === 'object' ? value : { [option]: numeric(value) };
@@ -243,8 +246,11 @@ export const trainingSchema = z.strictObject({
   cutmix: z.number().min(0).default(0),
   /** Part of the batches that are blended, if `mixup` or `cutmix` is on. */
   mixProbability: share.default(1),
-  /** Augmented views of each image that a stage shows in turn if part of the network is frozen; 0 for a new view every epoch. */
-  views: z.number().int().min(0).default(3),
+  /**
+   * Augmented views of each image that a stage shows in turn if part of the network is frozen; 0 for a new view every epoch. `auto`: three,
+   * or two for a head that trains alone and soon makes few errors.
+   */
+  views: z.preprocess(countOf, z.union([z.enum(['auto']), z.number().int().min(0)])).default('auto'),
 });
 
 export type TrainingConfig = z.output<typeof trainingSchema>;

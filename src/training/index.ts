@@ -23,7 +23,7 @@ export { FeatureCache, type FeatureCacheOptions, type FeatureStore } from './fea
 export type { Finding } from './findings.ts';
 export { type MemoryEstimate, type MemoryOptions, StageMemory } from './memory.ts';
 export { withState } from './network-state.ts';
-export { type Anatomy, type PlanAnatomy, PRETRAINED_RATE, type ThawProgress, trainingPlan, viewOf } from './plan.ts';
+export { type Anatomy, type PlanAnatomy, PRETRAINED_RATE, type ThawProgress, trainingPlan } from './plan.ts';
 export { isAdaptive, laterStages, planStages, stagesOf } from './presets.ts';
 export { type Progress, START } from './progress.ts';
 export { decisionSchema, findingSchema, rollbackSchema, rowSchema } from './progress-schema.ts';
@@ -44,4 +44,5 @@ export { layersOf, stagePlans, stageResults } from './stage-info.ts';
 export { secondsOf } from './stopping.ts';
 export { Trainer, type TrainerOptions } from './trainer.ts';
 export { usualEpochs } from './usual-epochs.ts';
+export { viewOf, viewsOf } from './views.ts';
 export { withoutEffect } from './without-effect.ts';

@@ -48,20 +48,6 @@ export interface Anatomy extends PlanAnatomy {
 /** Factor on the learning rate of pretrained layers, unless a configuration says otherwise. */
 export const PRETRAINED_RATE = 0.1;
 
-/** Two sets of views take turns, so every second stage shows the same views. */
-export const STAGES_BETWEEN_VIEWS = 2;
-
-/**
- * The augmented view of each image in the current epoch: the views of a stage take turns. The next stage has other views, because it trains
- * more layers and would overfit the same few. The stage after it has the first views again, whose features are cached.
- *
- * @param views views of each image in a stage; 0 for a new view every epoch
- */
-export const viewOf = (
-  { stage, stageEpoch, epoch }: Pick<Progress, 'stage' | 'stageEpoch' | 'epoch'>,
-  views: number,
-): number => (views ? (stage % STAGES_BETWEEN_VIEWS) * views + (stageEpoch % views) : epoch);
-
 /** The progress of a training when a stage is compiled. */
 export interface ThawProgress extends Pick<Progress, 'thawedAt' | 'step'> {
   readonly updatesPerEpoch: number;
@@ -145,7 +131,7 @@ export function sharedPlan(network: Inference, plans: readonly TrainingPlan[]): 
 const freshParameters = (anatomy: PlanAnatomy): Set<string> =>
   new Set([...headParameters(anatomy), ...(anatomy.adapters ?? []).flatMap(({ a, b }) => [a, b])]);
 
-const headParameters = ({ head }: PlanAnatomy): string[] =>
+export const headParameters = ({ head }: PlanAnatomy): string[] =>
   [head?.weight, head?.bias].filter((name) => name !== undefined);
 
 /** The adapters of the selected weights, and the selected parameters of the head. */

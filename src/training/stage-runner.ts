@@ -8,12 +8,13 @@ import type { StageConfig, TrainingConfig } from './config.ts';
 import { Evaluator } from './evaluator.ts';
 import type { FeatureCache } from './features/index.ts';
 import { withState } from './network-state.ts';
-import { type Anatomy, STAGES_BETWEEN_VIEWS, sharedPlan, trainingPlan, viewOf } from './plan.ts';
+import { type Anatomy, headParameters, sharedPlan, trainingPlan } from './plan.ts';
 import { stagesOf } from './presets.ts';
 import type { Progress } from './progress.ts';
 import { CompiledStage } from './stage.ts';
 import type { StageState } from './stage-state.ts';
 import type { UpdateSchedule } from './update-schedule.ts';
+import { currentView, STAGES_BETWEEN_VIEWS } from './views.ts';
 
 interface StageRunnerOptions<O extends TaskOutcome> {
   readonly network: Inference;
@@ -79,13 +80,13 @@ export class StageRunner<O extends TaskOutcome> {
 
   /** The batches of an epoch. The first call begins to read them, next to whatever else is computed. */
   async prefetch(stage: CompiledStage<O>, progress: Progress): Promise<Prefetched<Batch>> {
-    const { stage: index, stageEpoch, epoch, batch } = progress;
+    const { epoch, batch } = progress;
     if (this.reading?.epoch === epoch) return this.reading.batches;
     await this.reading?.batches.close();
-    const { train, config } = this.options;
+    const { train, config, task } = this.options;
     // Showing a view again saves nothing if no features are cached.
-    const views = stage.frozen.caches && !train.fleeting ? config.views : 0;
-    const view = viewOf({ stage: index, stageEpoch, epoch }, views);
+    const repeats = stage.frozen.caches && !train.fleeting;
+    const view = repeats ? currentView(config, task.metric, progress, this.trainsHeadAlone(stage, progress)) : epoch;
     const options = { epoch, view, batchSize: config.batch, from: batch };
     this.reading = { epoch, batches: new Prefetched(stage.frozen.batches(train, options)) };
     return this.reading.batches;
@@ -117,6 +118,12 @@ export class StageRunner<O extends TaskOutcome> {
     const { anatomy, config, proximal, updates } = this.options;
     const thawProgress = { thawedAt, step, updatesPerEpoch: updates.updatesPerEpoch };
     return { ...trainingPlan(config, stage, anatomy, anatomy.head.graphOutput, thawProgress), proximal };
+  }
+
+  private trainsHeadAlone({ trainable }: CompiledStage<O>, progress: Progress): boolean {
+    const { anatomy, config } = this.options;
+    const head = headParameters(anatomy);
+    return stagesOf(config, anatomy, progress).length === 1 && trainable.every((name) => head.includes(name));
   }
 
   private async stopReading(): Promise<void> {

@@ -24,7 +24,7 @@ test.each([undefined, null, {}, { thaw: null }, { thaw: { temperature: 2 } }, { 
 
 test.each([
   [{ lr: -1 }, 'config.json: thaw.training.lr: it takes a number above 0, not -1. Fix it there, or set lr yourself'],
-  [{ views: 'many' }, 'config.json: thaw.training.views: it takes a number, not "many"'],
+  [{ views: 'many' }, 'config.json: thaw.training.views: it takes auto or a number, not "many"'],
   [{ augment: 'wild' }, 'config.json: thaw.training.augment: unknown augmentation policy "wild"'],
   [{ augment: { rotation: { degrees: [0, 1] } } }, 'config.json: thaw.training.augment: rotation.probability'],
   [{ device: 'cuda' }, 'config.json: thaw.training.device is nothing that a model recommends. It may say augment'],
@@ -43,7 +43,7 @@ test('an invalid recommendation is ignored if the user sets another value', () =
 test.each<[TrainSettingsInput, unknown]>([
   [{}, undefined],
   [{ epochs: 50, seed: 3, device: 'cpu', preset: 'full' }, undefined],
-  [{ augment: 'light', views: 3 }, undefined],
+  [{ augment: 'light', views: 'auto' }, undefined],
   [
     { augment: { rotation: { probability: 1, degrees: [0, 9] } }, lr: 0.01, batch: 8 },
     { augment: { rotation: { probability: 1, degrees: [0, 9] } }, lr: 0.01 },

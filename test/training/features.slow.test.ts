@@ -131,6 +131,18 @@ describe('features give the same results', () => {
     expect(new Set(always.train.drawn).size).toBe(7 * TRAIN);
   });
 
+  it('by themselves, they are two if the head soon makes few errors, and three otherwise', async () => {
+    const head: TrainingConfigInput = { trainable: 'head', epochs: 6, seed: 3, lr: 0.5 };
+    const [near, far, three] = [images(), images(), images()];
+    const { rows } = await run(near, {}, head);
+    expect(rows[0].val.accuracy).toBeGreaterThanOrEqual(0.9);
+    expect(near.train.drawn.length).toBe(2 * TRAIN);
+    await run(far, {}, { ...head, lr: 0.0001 });
+    expect(far.train.drawn.length).toBe(3 * TRAIN);
+    await run(three, {}, { ...head, views: 3 });
+    expect(three.train.drawn.length).toBe(3 * TRAIN);
+  });
+
   it('a later stage shows the same views as the first, so the features of the frozen layers are cached', async () => {
     const three = { ...gradual, stages: [...stages, { train: 'last:2', epochs: 3, lr: 0.01 }] };
     const [known, anew] = [images(), images()];

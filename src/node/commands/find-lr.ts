@@ -22,6 +22,7 @@ import {
   type TrainingConfig,
   trainingPlan,
   viewOf,
+  viewsOf,
 } from '../../training/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
@@ -131,11 +132,11 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
 async function* endlessEpochs(
   stage: CompiledStage,
   source: BatchSource,
-  { batch: batchSize, views }: TrainingConfig,
+  config: TrainingConfig,
 ): AsyncGenerator<Batch> {
   for (let epoch = 0; ; epoch++) {
     const kept = stage.frozen.caches && !source.fleeting;
-    const view = viewOf({ stage: 0, stageEpoch: epoch, epoch }, kept ? views : 0);
-    yield* stage.frozen.batches(source, { epoch, view, batchSize });
+    const view = viewOf({ stage: 0, stageEpoch: epoch, epoch }, kept ? viewsOf(config) : 0);
+    yield* stage.frozen.batches(source, { epoch, view, batchSize: config.batch });
   }
 }

@@ -23,10 +23,8 @@ export const MOST_EPOCHS = 200;
 
 /** Other settings are those that the model recommends, except for views: a page has less time than a command. */
 export function trainSettings({ epochs, variation, preset, device }: StudioSettings): TrainingSettings {
-  return { epochs, preset, device, augment: VARIATIONS[variation], views: VIEWS };
+  return { epochs, preset, device, augment: VARIATIONS[variation], views: 'auto' };
 }
-
-const VIEWS = 3;
 
 /** A stage's selection of layers in words: `head`, `last:3`, `all`. */
 export function inWords(train: string): string {

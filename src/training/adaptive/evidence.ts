@@ -25,6 +25,12 @@ export function distanceOf({ metric }: PlanFacts, progress: Progress): number | 
   return Number(Math.min(Math.max(error, DISTANCE.near), DISTANCE.far).toFixed(2));
 }
 
+/** Whether scores show that the data is near the pretraining: few errors. */
+export function isNear(metric: Metric, scores: Scores): boolean {
+  const error = errorOf(metric, scores);
+  return error !== undefined && error <= DISTANCE.near;
+}
+
 /** The distance relative to that of near data: 1 to 5. */
 export const remoteness = (facts: PlanFacts, progress: Progress): number =>
   (distanceOf(facts, progress) ?? DISTANCE.near) / DISTANCE.near;

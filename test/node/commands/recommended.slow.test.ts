@@ -50,7 +50,7 @@ test('without recommendations, nothing is reported, and defaults are not passed 
   recommend({});
   const { told, settings, shipped } = await trained('usual');
   expect(told).toEqual([]);
-  expect(settings).toMatchObject({ augment: 'light', views: 3, lr: 0.002 });
+  expect(settings).toMatchObject({ augment: 'light', views: 'auto', lr: 0.002 });
   expect(shipped).toBeUndefined();
 });
 
