@@ -142,15 +142,16 @@ export class ImageSource implements BatchSource {
   }
 
   async *batches(options: BatchOptions): AsyncGenerator<Batch> {
-    const { epoch, batchSize, from = 0 } = options;
+    const { epoch, batchSize, from = 0, until = Number.POSITIVE_INFINITY, only } = options;
     const { shuffle = false, seed = 0, prefetch = 3, testViews } = this.options;
     const size = Math.max(1, Math.floor(batchSize / (testViews?.length ?? 1)));
-    const order = this.options.order?.(epoch) ?? this.orderOf(shuffle, new Random(seed, 'order', epoch));
+    const order = only ?? this.options.order?.(epoch) ?? this.orderOf(shuffle, new Random(seed, 'order', epoch));
+    const end = Math.min(order.length, until * size);
     const abandoned = new AbortController();
     const ahead: Promise<Batch | undefined>[] = [];
     let next = from * size;
     const fill = () => {
-      for (; ahead.length < prefetch && next < order.length; next += size) {
+      for (; ahead.length < prefetch && next < end; next += size) {
         const views = order.slice(next, next + size).flatMap((index) => this.viewsOf(index, options));
         const batch = this.load(views, options.recall, abandoned.signal);
         // The error reaches the consumer of the batch. Until then, it must not count as unhandled.

@@ -11,6 +11,7 @@ export {
 } from './augment/index.ts';
 export { balancedOrder } from './balanced-order.ts';
 export { findDuplicates, mirrored, THUMB, type Thumb } from './duplicates.ts';
+export { atEqualSteps } from './equal-steps.ts';
 export { inputsOf } from './geometry.ts';
 export {
   type HeatMap,

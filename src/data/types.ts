@@ -105,6 +105,10 @@ export interface BatchOptions {
   readonly batchSize: number;
   /** Number of batches to skip at the start (for a resume). */
   readonly from?: number;
+  /** Number of the batch before which to stop. Default: after the last one. */
+  readonly until?: number;
+  /** Indices of the samples to read, in this order. Default: all of the epoch. */
+  readonly only?: readonly number[];
   /** Seeds the augmentation. Epochs with the same view show the same images. */
   readonly view?: number;
   /** Called with each sample's key before decoding. Its result replaces the sample's rows. */
@@ -119,6 +123,6 @@ export interface BatchSource {
   readonly labels?: readonly number[];
   /** Whether its images never repeat, so that caching is useless. */
   readonly fleeting?: boolean;
-  /** The batches of one pass; the last one can be smaller. A source can ignore `view` and `recall`. */
+  /** The batches of one pass; the last one can be smaller. A source can ignore `view`, `recall`, `only` and `until`. */
   batches(options: BatchOptions): AsyncIterable<Batch>;
 }

@@ -8,6 +8,8 @@ export interface VerifyOptions<O extends TaskOutcome> extends FedModel {
   readonly runtime: Runtime;
   readonly source: BatchSource;
   readonly batchSize: number;
+  /** Indices of the samples to compare; all unless given. */
+  readonly only?: readonly number[];
   readonly task: Pick<Task<O>, 'outcomes' | 'difference' | 'same'>;
   /** The trainer's outcomes for every sample of the source. */
   readonly expected: readonly O[];
@@ -30,7 +32,7 @@ export interface Verification {
 
 /** Runs a model on a source and compares its outcomes with the trainer's. Unreadable samples are skipped. */
 export async function verifyExport<O extends TaskOutcome>(options: VerifyOptions<O>): Promise<Verification> {
-  const { model, runtime, source, task, batchSize, output, tolerance = 1e-3, integerKernels } = options;
+  const { model, runtime, source, task, batchSize, only, output, tolerance = 1e-3, integerKernels } = options;
   const expected = new Map(options.expected.map((prediction) => [prediction.index, prediction]));
   // No spinning threads, because images may be decoded at the same time.
   const session = await loadSession(runtime, model, { spinning: false, integerKernels });
@@ -38,7 +40,7 @@ export async function verifyExport<O extends TaskOutcome>(options: VerifyOptions
   let same = 0;
   let samples = 0;
   try {
-    for await (const batch of source.batches({ epoch: 0, batchSize })) {
+    for await (const batch of source.batches({ epoch: 0, batchSize, only })) {
       const { [output]: scores } = await session.run(feedsOf(batch, options), [output]);
       for (const got of task.outcomes(scores.data as Float32Array, batch, 'model')) {
         const wanted = expected.get(got.index);

@@ -1,10 +1,9 @@
 /** Samples of none of the classes, by the features that the head reads. */
 import { inSinglePrecision } from '../compiler/import/index.ts';
-import { type Batch, type BatchSource, labelCounts, type Sample } from '../data/index.ts';
+import { atEqualSteps, type Batch, type BatchSource, labelCounts, type Sample } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
-import { feedsOf, TRANSFORMERS_NAMES, unknownOf } from '../export/index.ts';
+import { unknownOf } from '../export/index.ts';
 import type { Model, Tensor } from '../onnx/index.ts';
-import { loadable, loadSession, type Session as RuntimeSession } from '../runtime/index.ts';
 import {
   answerOf,
   type Evaluated,
@@ -15,6 +14,7 @@ import {
   type UnknownFit,
   type UnknownNote,
 } from '../tasks/index.ts';
+import { HeadFeatures } from '../training/index.ts';
 import {
   type FeatureBatch,
   type FeatureLayout,
@@ -25,15 +25,15 @@ import {
 } from './features.ts';
 import type { FinishedModel, Trained } from './finish.ts';
 import type { ModelFiles } from './input-format.ts';
-import { withOutput } from './output.ts';
 
-/** Most training samples of a fit, over all classes, and fewest of a class that are taken of each. */
+/** Most training samples of a fit, over all classes and of each; and fewest of a class (docs/lab/2026-12-whole-trainings.md). */
 const MOST = 1000;
+const MOST_EACH = 64;
 const FEWEST = 4;
 
 /** The training samples of a fit: as many of each class as of the others, if it has them, at equal steps. */
 export function fitSamples(train: readonly Sample[], classes: number): Sample[] {
-  const each = Math.max(FEWEST, Math.floor(MOST / classes));
+  const each = Math.min(MOST_EACH, Math.max(FEWEST, Math.floor(MOST / classes)));
   const counts = labelCounts(train, classes);
   const seen = new Array<number>(classes).fill(0);
   return train.filter(({ label }) => {
@@ -47,11 +47,9 @@ export function fitSamples(train: readonly Sample[], classes: number): Sample[] 
 /** Most validation samples that set a threshold. */
 const MOST_HELD_OUT = 2000;
 
-/** The validation samples that set a threshold, at equal steps, so that the classes keep their shares. */
+/** The validation samples that set a threshold, so that the classes keep their shares. */
 export const thresholdSamples = (val: readonly Sample[]): readonly Sample[] =>
-  val.length <= MOST_HELD_OUT
-    ? val
-    : Array.from({ length: MOST_HELD_OUT }, (_, i) => val[Math.floor((i * val.length) / MOST_HELD_OUT)]);
+  val.length <= MOST_HELD_OUT ? val : atEqualSteps(val.length, MOST_HELD_OUT).map((i) => val[i]);
 
 /** Samples without augmentation, for what recognises samples of none of the classes. */
 export interface UnknownSources {
@@ -62,46 +60,34 @@ export interface UnknownSources {
 }
 
 /**
- * Fits what recognises samples of none of the classes, with the finished model's features.
+ * Fits what recognises samples of none of the classes, with the features of the shipped weights.
  *
  * @returns null if the task has no classes, or if there are too few samples
  */
 export async function fitUnknownSamples<O extends TaskOutcome, A extends Evaluated>(
-  { task, forUnknown, runtime, preprocessing, settings, config }: Trained<O, A>,
-  finished: FinishedModel,
+  trained: Trained<O, A>,
+  { model }: Pick<FinishedModel, 'model'>,
 ): Promise<UnknownFit | null> {
+  const { task, forUnknown, settings, config } = trained;
   if (!task.unknown || !forUnknown?.train.length || !forUnknown.val.length) return null;
-  const { model, layout } = withFeatures(inSinglePrecision(finished.model), settings.head);
-  const session = await loadSession(runtime, loadable(withOutput(model, layout.name)), { spinning: false });
-  const reading = { session, layout, batchSize: config.batch, preprocessing };
+  const { layout } = withFeatures(inSinglePrecision(model), settings.head);
+  const features = await HeadFeatures.open(trained);
   try {
+    const read = (source: BatchSource) => joinBatches(rowsOf(features.batches(source, config.batch), layout));
     const { train, val, unknown } = forUnknown;
-    const read = (source: BatchSource) => joinBatches(featuresOf(source, reading));
     const data = { train: await read(train), val: await read(val) };
     const examples = unknown && (await read(unknown)).features;
     return task.unknown.fit({ ...data, unknown: examples }, { seed: config.seed, features: layout });
   } finally {
-    await session.release();
+    await features.release();
   }
 }
 
-interface Reading {
-  readonly session: RuntimeSession;
-  readonly layout: FeatureLayout;
-  readonly batchSize: number;
-  readonly preprocessing: Trained['preprocessing'];
-}
-
-/** The features of all samples of a source. */
-async function* featuresOf(
-  source: BatchSource,
-  { session, layout, batchSize, preprocessing }: Reading,
+async function* rowsOf(
+  batches: ReturnType<HeadFeatures['batches']>,
+  layout: FeatureLayout,
 ): AsyncGenerator<FeatureBatch> {
-  const fed = { preprocessing, input: TRANSFORMERS_NAMES.input, shipped: true };
-  for await (const batch of source.batches({ epoch: 0, batchSize })) {
-    const { [layout.name]: values } = await session.run(feedsOf(batch, fed), [layout.name]);
-    yield { ...batch, features: featureRows(values, layout) };
-  }
+  for await (const { batch, values } of batches) yield { ...batch, features: featureRows(values, layout) };
 }
 
 /** Recognises samples of none of the classes, with the note of a finished model. */

@@ -1,5 +1,5 @@
 import type { Inference } from '../compiler/shapes/index.ts';
-import { averageOf, evaluationStep } from '../compiler/step/index.ts';
+import { averageOf, evaluationStep, type TrainingPlan } from '../compiler/step/index.ts';
 import type { Batch, BatchSource } from '../data/index.ts';
 import type { Tensor, Value } from '../onnx/index.ts';
 import { type Feeds, type Layout, loadable, machineOf, type Runtime } from '../runtime/index.ts';
@@ -47,18 +47,27 @@ export interface EvaluatorOptions<O extends TaskOutcome> {
   readonly checkpoint: Checkpoint;
 }
 
+/** The plans of the stage that trained a checkpoint, and of the stages after it. */
+export function remainingPlans({
+  config,
+  anatomy,
+  checkpoint: { progress },
+}: Pick<EvaluatorOptions<never>, 'config' | 'anatomy' | 'checkpoint'>): TrainingPlan[] {
+  const stages = stagesOf(config, anatomy, progress);
+  const current = Math.min(progress.stage, stages.length - 1);
+  return stages.slice(current).map((stage) => trainingPlan(config, stage, anatomy, anatomy.head.graphOutput));
+}
+
 /** Predicts with the evaluation graph of a stage. Nothing else evaluates weights, during training or after it. */
 export class Evaluator<O extends TaskOutcome = TaskOutcome> {
   constructor(private readonly parts: EvaluatorParts<O>) {}
 
   /** An evaluator of a checkpoint, without the graphs that train. It uses the averaged weights if the training averages them. */
   static async open<O extends TaskOutcome>(options: EvaluatorOptions<O>): Promise<Evaluator<O>> {
-    const { network, anatomy, task, config, runtime, checkpoint } = options;
+    const { network, task, config, runtime, checkpoint } = options;
     const cache = options.features ?? new FeatureCache({ maximumBytes: 0 });
-    const { progress, state } = checkpoint;
-    const stages = stagesOf(config, anatomy, progress);
-    const current = Math.min(progress.stage, stages.length - 1);
-    const plans = stages.slice(current).map((stage) => trainingPlan(config, stage, anatomy, anatomy.head.graphOutput));
+    const { state } = checkpoint;
+    const plans = remainingPlans(options);
     const [plan] = plans;
     const trained = withState(network, state);
     const { initializers } = trained.model.graph;

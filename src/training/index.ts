@@ -21,6 +21,7 @@ export type * from './events.ts';
 export { STOP_REASONS } from './events.ts';
 export { FeatureCache, type FeatureCacheOptions, type FeatureStore } from './features/index.ts';
 export type { Finding } from './findings.ts';
+export { HeadFeatures } from './head-features.ts';
 export { type MemoryEstimate, type MemoryOptions, StageMemory } from './memory.ts';
 export { withState } from './network-state.ts';
 export { type Anatomy, type PlanAnatomy, PRETRAINED_RATE, type ThawProgress, trainingPlan } from './plan.ts';

@@ -48,6 +48,20 @@ class CountingCache extends ImageCache {
 }
 
 describe('batches', () => {
+  it('can be some of an epoch, or have chosen samples only', async () => {
+    const list = await samples(10);
+    const indicesOf = (batches: readonly Batch[]) => batches.map(({ indices }) => indices);
+    const all = indicesOf(await epoch(source(list, { shuffle: true })));
+    const decoded = new CountingCache();
+    expect(indicesOf(await epoch(source(list, { shuffle: true, cache: decoded }), { until: 1 }))).toEqual([all[0]]);
+    expect(decoded.decoded.size).toBe(4);
+    expect(indicesOf(await epoch(source(list, { shuffle: true }), { from: 1, until: 2 }))).toEqual([all[1]]);
+    expect(indicesOf(await epoch(source(list, { shuffle: true }), { only: [9, 2, 5, 0, 1] }))).toEqual([
+      [9, 2, 5, 0],
+      [1],
+    ]);
+  });
+
   it('have shapes, labels and indices; the last one is smaller', async () => {
     const list = await samples(10);
     const batches = await epoch(source(list));

@@ -134,8 +134,9 @@ export class TrainingDisplay {
     }
   }
 
-  private showCheck({ samples, maxDifference, holds, synthetic }: Event<'verified'>): void {
-    const on = `on ${plural(samples, synthetic ? 'synthetic sample' : this.noun)}`;
+  private showCheck({ samples, of, maxDifference, holds, synthetic }: Event<'verified'>): void {
+    const known = `${samples < of ? `${samples} of ` : ''}${plural(Math.max(samples, of), this.noun)}`;
+    const on = `on ${synthetic ? plural(samples, 'synthetic sample') : known}`;
     if (holds) {
       this.fact('checked', `the exported model agrees with training ${on} (to ${decimal(maxDifference)})`);
       return;

@@ -43,14 +43,14 @@ export class TextSource implements BatchSource {
     return this.options.samples.filter((_, i) => this.encoded(i).cut).length;
   }
 
-  async *batches({ epoch, batchSize, from = 0, recall }: BatchOptions): AsyncGenerator<Batch> {
-    for (const group of this.groupsOf(epoch, batchSize).slice(from)) yield await this.load(group, recall);
+  async *batches({ epoch, batchSize, from = 0, until, only, recall }: BatchOptions): AsyncGenerator<Batch> {
+    for (const group of this.groupsOf(epoch, batchSize, only).slice(from, until)) yield await this.load(group, recall);
   }
 
-  private groupsOf(epoch: number, batchSize: number): Group[] {
+  private groupsOf(epoch: number, batchSize: number, only?: readonly number[]): Group[] {
     const { shuffle = false, seed = 0 } = this.options;
     const random = new Random(seed, 'order', epoch);
-    const order = this.orderOf(shuffle, random);
+    const order = only ?? this.orderOf(shuffle, random);
     const byLength = new Map<number, number[]>();
     for (const i of order) {
       const alike = byLength.get(this.lengthOf(i));

@@ -1,9 +1,8 @@
-import { type Batch, type BatchSource, type Dataset, type Preprocessing, readPixels } from '../../data/index.ts';
+import { type Batch, type BatchSource, type Preprocessing, readPixels } from '../../data/index.ts';
 import { contactSheet, type Tile } from '../../data/node/index.ts';
 import { percent } from '../../report/format.ts';
 import type { Task, TaskOutcome } from '../../tasks/index.ts';
 import type { RunWriter } from '../run/index.ts';
-import { plainSource } from './inputs.ts';
 
 /** Maximum images on one sheet. */
 const MOST = 16;
@@ -24,9 +23,8 @@ export async function writeBatchImages(
   }: { preprocessing: Preprocessing; classes: readonly string[]; batchSize: number },
 ): Promise<void> {
   for (const [name, source] of Object.entries(sources)) {
-    for await (const batch of source.batches({ epoch: 0, view: 0, batchSize })) {
+    for await (const batch of source.batches({ epoch: 0, view: 0, batchSize, until: 1 })) {
       await writeSheet(run, name, tilesOf(batch, preprocessing, classes).slice(0, MOST));
-      break;
     }
   }
 }
@@ -37,22 +35,18 @@ export async function writeBatchImages(
  */
 export async function writePredictedImages(
   run: Pick<RunWriter, 'writeFile'>,
-  { val, classes }: Pick<Dataset, 'val' | 'classes'>,
+  { val, classes }: { readonly val: BatchSource; readonly classes: readonly string[] },
   preprocessing: Preprocessing,
   { task, predictions }: { readonly task: Task; readonly predictions: readonly TaskOutcome[] },
 ): Promise<void> {
-  // The server of a federation can have no data; its predictions are of synthetic samples.
-  if (val.length === 0 || predictions.length === 0 || task.facts.task === 'embedding') return;
+  if (predictions.length === 0 || task.facts.task === 'embedding') return;
   const number = Math.min(MOST, predictions.length);
   const chosen = Array.from({ length: number }, (_, i) => predictions[Math.floor((i * predictions.length) / number)]);
-  const source = plainSource(
-    chosen.map(({ index }) => val[index]),
-    preprocessing,
-  );
+  const byIndex = new Map(chosen.map((outcome) => [outcome.index, outcome]));
   const tiles: Tile[] = [];
-  for await (const batch of source.batches({ epoch: 0, view: 0, batchSize: number })) {
+  for await (const batch of val.batches({ epoch: 0, batchSize: number, only: [...byIndex.keys()] })) {
     for (const [i, tile] of tilesOf(batch, preprocessing, classes).entries()) {
-      const [value, probability] = task.words(chosen[batch.indices[i]]);
+      const [value, probability] = task.words(byIndex.get(batch.indices[i])!);
       const wrong = task.mistakes !== undefined && value !== (tile.caption || NONE);
       tiles.push({
         ...tile,

@@ -49,6 +49,8 @@ export type JobEvent =
       /** Largest difference between the exported model's probabilities (or other outputs of the task) and the trainer's. */
       readonly maxDifference: number;
       readonly samples: number;
+      /** Number of validation samples, of which these are some or all. */
+      readonly of: number;
       /** Whether the difference is within rounding. */
       readonly holds: boolean;
       /** Whether the samples are random noise, because there are no others. */

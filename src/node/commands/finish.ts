@@ -113,12 +113,12 @@ export async function finishRun({ session, ...given }: TrainingJob, hooks: JobHo
   const measured = job.federation && !job.dataset.val.length ? await predicted(trained) : await measure(trained);
   if (hooks.signal?.aborted) return interrupted();
   if (!measured.predictions.length) hooks.onEvent?.({ type: 'notice', message: UNMEASURED });
-  // The exported model takes whole images, so the cached features are not needed.
-  job.features.keepOnly([]);
 
   hooks.onEvent?.({ type: 'phase', phase: 'exporting' });
   const finished = finishModel(trained, measured);
   const unknown = await fitUnknownSamples(trained, finished);
+  // The exported model takes whole images, so the cached features are not needed.
+  job.features.keepOnly([]);
   if (!unknown && trained.task.unknown && measured.predictions.length)
     hooks.onEvent?.({ type: 'notice', message: NOTHING_UNKNOWN });
   if (hooks.signal?.aborted) return interrupted();
@@ -131,7 +131,7 @@ export async function finishRun({ session, ...given }: TrainingJob, hooks: JobHo
   await saveRecord(run, { ...record, seconds: secondsSoFar(), task: measured.task.facts });
   const check = await checkModel(trained, measured, finished);
   const resizing = await compareResizing(job, trained, measured, finished);
-  reportCheck(check, !('val' in measured), hooks);
+  reportCheck(check, { of: trained.val.length, synthetic: !('val' in measured) }, hooks);
   if (check.integerKernels || resizing || !check.verification.holds)
     await run.writeFile(CARD, described.card({ ...check, resizing }));
   if (hooks.signal?.aborted) return interrupted();
@@ -176,15 +176,21 @@ const UNMEASURED =
 
 /** Writes the charts first, so that a run with `report.html` has its whole report. @returns whether the report was written */
 async function writeReport(
-  { run, dataset, about }: FinishedTraining,
+  { run, dataset, sources, about }: FinishedTraining,
   described: RunDescription,
   measured: Pick<Measured<TaskOutcome, Evaluated>, 'task' | 'predictions'>,
   { onEvent }: JobHooks,
 ) {
   try {
-    if (!isText(about.preprocessing)) await writePredictedImages(run, dataset, about.preprocessing, measured);
-    const { html, plots } = await described.report();
-    for (const { name, svg } of plots) await run.writeFile(`plots/${name}.png`, await drawPng(svg));
+    const { preprocessing } = about;
+    // The server of a federation can have no data; its predictions are of synthetic samples.
+    const drawn = dataset.val.length && !isText(preprocessing) ? preprocessing : undefined;
+    // Next to each other: most of the time, images are read or a model runs.
+    const [{ html, plots }] = await Promise.all([
+      described.report(),
+      drawn && writePredictedImages(run, { ...dataset, val: sources.val }, drawn, measured),
+    ]);
+    await Promise.all(plots.map(async ({ name, svg }) => run.writeFile(`plots/${name}.png`, await drawPng(svg))));
     await run.writeFile(REPORT_FILE, html);
     return true;
   } catch (error) {
@@ -200,9 +206,13 @@ async function writeReport(
   }
 }
 
-function reportCheck({ verification, integerKernels }: ModelCheck, synthetic: boolean, { onEvent }: JobHooks): void {
+function reportCheck(
+  { verification, integerKernels }: ModelCheck,
+  about: { readonly of: number; readonly synthetic: boolean },
+  { onEvent }: JobHooks,
+): void {
   const { maxDifference, samples, holds } = verification;
-  if (samples) onEvent?.({ type: 'verified', maxDifference, samples, holds, synthetic });
+  if (samples) onEvent?.({ type: 'verified', maxDifference, samples, holds, ...about });
   if (integerKernels) onEvent?.({ type: 'notice', message: integerKernelsNotice(integerKernels) });
 }
 

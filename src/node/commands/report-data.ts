@@ -115,17 +115,18 @@ export async function withImages(
   { task, predictions }: Pick<Results, 'task' | 'predictions'>,
   model: Model,
 ): Promise<ReportData> {
-  const summary = data.data.noun === 'image' ? await datasetSummaryOf(job) : null;
+  const { runtime } = job;
   // A classifier's.
   const mistakes = (task.mistakes?.(predictions) ?? []) as ClassMistake[];
-  const shown = await worstMistakes(mistakes, job.dataset);
-  const { runtime } = job;
-  return {
-    ...data,
-    data: { ...data.data, summary },
-    samples: await samplesOf(job),
-    ...(await withMaps(shown, { model, runtime, reader: sharpReader(), draw: smallOverlay })),
-  };
+  // Next to each other: the maps take ONNX Runtime, and the rest takes files.
+  const [summary, samples, shown] = await Promise.all([
+    data.data.noun === 'image' ? datasetSummaryOf(job) : null,
+    samplesOf(job),
+    worstMistakes(mistakes, job.dataset).then((worst) =>
+      withMaps(worst, { model, runtime, reader: sharpReader(), draw: smallOverlay }),
+    ),
+  ]);
+  return { ...data, data: { ...data.data, summary }, samples, ...shown };
 }
 
 /** Duplicate images in two splits, with the paths that the user knows. */

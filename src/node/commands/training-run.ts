@@ -40,6 +40,7 @@ async function trained(job: TrainingJob, hooks: JobHooks): Promise<RunRecord> {
   const { session } = job;
   const { format, sources, task, config, resume } = session.parts;
   const stop = () => session.stop();
+  let writing: Promise<void> = Promise.resolve();
   hooks.signal?.throwIfAborted();
   hooks.signal?.addEventListener('abort', stop);
   try {
@@ -47,15 +48,19 @@ async function trained(job: TrainingJob, hooks: JobHooks): Promise<RunRecord> {
     hooks.onEvent?.({ type: 'plan', stages, stepsPerEpoch, done: resume?.progress.epoch ?? 0 });
     if (!resume && !isText(format)) {
       const sheet = { preprocessing: format, classes: task.classes, batchSize: config.batch };
-      await writeBatchImages(job.run, { train: sources.train, val: sources.val }, sheet);
+      // Next to the training, which reads the same images.
+      writing = writeBatchImages(job.run, { train: sources.train, val: sources.val }, sheet);
     }
+    writing.catch(() => session.stop());
     const log = new RunLog(job);
     for await (const event of session.run()) {
       await log.take(event);
       hooks.onEvent?.(event);
     }
+    await writing;
     return log.record;
   } finally {
+    await writing.catch(() => undefined);
     hooks.signal?.removeEventListener('abort', stop);
   }
 }

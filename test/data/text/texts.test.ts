@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { isClassifier } from '../../../src/compiler/surgery/index.ts';
-import type { Batch } from '../../../src/data/index.ts';
+import type { Batch, BatchOptions } from '../../../src/data/index.ts';
 import { paddedLength, type TextFormat, TextSource, TextTokenizer } from '../../../src/data/text/index.ts';
 import { type Model, numbersOf, readModel, writeModel } from '../../../src/onnx/index.ts';
 import { nodeRuntime } from '../../../src/runtime/node/sessions.ts';
@@ -167,6 +167,18 @@ describe('batches', () => {
     expect((await batchesOf(again, 4, 3)).map(({ indices }) => indices)).not.toEqual(
       batches.map(({ indices }) => indices),
     );
+  });
+
+  test('can be some of an epoch, or have chosen texts only', async () => {
+    const source = sourceOf(texts, format, { seed: 1, shuffle: true });
+    const all = await batchesOf(source, 4, 2);
+    const read = async (options: Pick<BatchOptions, 'until' | 'only'>) => {
+      const batches: (readonly number[])[] = [];
+      for await (const { indices } of source.batches({ epoch: 2, batchSize: 4, ...options })) batches.push(indices);
+      return batches;
+    };
+    expect(await read({ until: 2 })).toEqual(all.slice(0, 2).map(({ indices }) => indices));
+    expect((await read({ only: [3, 20, 7] })).flat().sort((a, b) => a - b)).toEqual([3, 7, 20]);
   });
 
   test('have no rows for recalled texts', async () => {

@@ -43,7 +43,8 @@ test('validation images of all classes have their labels and predictions, and mi
   const written = new Map<string, Uint8Array>();
   const run = { writeFile: async (name: string, data: unknown) => void written.set(name, data as Uint8Array) };
   const measured = { task: classification(CLASSES), predictions };
-  await writePredictedImages(run, { val, classes: CLASSES }, FORMAT, measured as never);
+  const source = new images.ImageSource({ samples: val, preprocessing: FORMAT });
+  await writePredictedImages(run, { val: source, classes: CLASSES }, FORMAT, measured as never);
   const [[tiles]] = vi.mocked(images.contactSheet).mock.calls;
   expect(tiles).toHaveLength(16);
   const shown = tiles.map(({ caption, note, wrong }) => ({ caption, note, wrong }));
