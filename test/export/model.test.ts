@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { BatchOptions } from '../../src/data/index.ts';
 import {
   exportModel,
   labelsOf,
@@ -151,12 +152,15 @@ test('verification fails for a model with outputs that differ from training', as
   const indices = [0, 1];
   const source = {
     length: 2,
-    async *batches() {
-      yield { inputs: [tensor('float32', [2, 3], images)], labels, indices };
+    async *batches({ only = indices }: BatchOptions) {
+      const read = only.flatMap((i) => [...images.subarray(3 * i, 3 * i + 3)]);
+      const some = BigInt64Array.from(only, (i) => labels[i]);
+      yield { inputs: [tensor('float32', [only.length, 3], Float32Array.from(read))], labels: some, indices: only };
     },
   };
-  const verify = (expected = predictionsOf(images, labels, indices)) =>
+  const verify = (expected = predictionsOf(images, labels, indices), only?: readonly number[]) =>
     verifyExport({
+      only,
       model: writeModel(model),
       runtime,
       source,
@@ -173,4 +177,6 @@ test('verification fails for a model with outputs that differ from training', as
   const broken = predictionsOf(Float32Array.of(1, 2, 3, Number.NaN, 5, 4), labels, indices);
   expect(await verify(broken)).toMatchObject({ holds: false, maxDifference: Number.POSITIVE_INFINITY });
   expect(await verify(other.slice(0, 1))).toMatchObject({ samples: 1, holds: true });
+  expect(await verify(other, [0])).toMatchObject({ samples: 1, holds: true });
+  expect(await verify(other, [1])).toMatchObject({ samples: 1, holds: false });
 });
