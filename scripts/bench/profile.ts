@@ -1,9 +1,10 @@
 /**
  * Breaks down the time of a training step: by operator, by operator and shape of its outputs, and the slowest nodes.
  *
- *     npx tsx scripts/bench/profile.ts MODEL.onnx [TRAINABLE] [--batch 16] [--steps 8] [--top 15] [--threads N] [--classes N]
+ *     npx tsx scripts/bench/profile.ts MODEL.onnx [TRAINABLE] [--batch 16] [--steps 8] [--top 15] [--threads N] [--classes N] [--least]
  *
- * Times are from ONNX Runtime's own profiler, in milliseconds per step, without the first steps.
+ * Times are from ONNX Runtime's own profiler, in milliseconds per step, without the first steps. On a busy machine, `--least` with
+ * `--threads 1` takes the fastest step of each node instead of the mean.
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -44,6 +45,7 @@ const { values, positionals } = parseArgs({
     top: { type: 'string', default: '15' },
     threads: { type: 'string', default: String(availableParallelism()) },
     classes: { type: 'string' },
+    least: { type: 'boolean', default: false },
   },
 });
 const [file, selection = 'all'] = positionals;
@@ -120,7 +122,11 @@ async function readProfile(path: string, steps: number): Promise<Spent[]> {
     const each = runs.length / (WARMUP + steps);
     const counted = runs.slice(Math.round(WARMUP * each));
     const { op_name: operator = '', output_type_shape: outputs = [] } = runs[0].args;
-    const milliseconds = counted.reduce((all, event) => all + own.get(event)!, 0) / 1000 / steps;
+    const times = Array.from({ length: steps }, () => 0);
+    counted.forEach((event, i) => {
+      times[Math.min(steps - 1, Math.floor(i / each))] += own.get(event)! / 1000;
+    });
+    const milliseconds = values.least ? Math.min(...times) : times.reduce((all, time) => all + time, 0) / steps;
     return { name, operator, milliseconds, shape: outputs.map(describeType).join(' ') };
   });
 }

@@ -127,6 +127,11 @@ describe('convolutions and their gradients in blocks match those of the standard
       'by group, strided',
       { x: [64, 7, 6], filters: 64, kernel: [3, 3], group: 2, strides: [2, 2], pads: [1, 1, 1, 1] },
     ],
+    ['by group of one block', { x: [64, 9, 7], filters: 64, kernel: [3, 3], group: 4, pads: [1, 1, 1, 1] }],
+    [
+      'by group of one block, strided, with more filters',
+      { x: [48, 10, 11], filters: 96, kernel: [3, 5], group: 3, strides: [2, 2], pads: [0, 2, 0, 1] },
+    ],
     ['by channel', { x: [32, 7, 6], filters: 32, kernel: [3, 3], group: 32, pads: [1, 1, 1, 1] }],
     ['by channel, not filling blocks', { x: [40, 7, 6], filters: 40, kernel: [3, 3], group: 40, pads: [1, 1, 1, 1] }],
     [

@@ -26,7 +26,7 @@ interface GroupedMap {
  * Whether ∂w is written as a convolution in which ∂y is the filter. If the taps' columns were more than one pixel apart, the columns
  * between them would have to be skipped.
  */
-export const suitsDirect = ({ group, dilations }: Geometry): boolean => group === 1 && dilations[1] === 1;
+export const suitsDirect = ({ dilations }: Geometry): boolean => dilations[1] === 1;
 
 type MapValue = Value<PlaneMap>;
 type Sizes = Geometry<Plane>;
@@ -46,7 +46,38 @@ export function directStoredGradient(region: Region, sizes: Sizes, x: MapValue, 
 
 /** The same in the standard order. */
 export function directWeightGradient(region: Region, sizes: Sizes, x: MapValue, dy: MapValue): Value {
+  if (sizes.group > 1) return groupedGradient(region, sizes, x, dy);
   return inStandardOrder(region, sizes, gradientOf(region, sizes, x, dy));
+}
+
+/**
+ * ∂w of groups of whole blocks, in the standard order. The n-th blocks of all groups are one map of as many channels as there are groups.
+ * In a grouped convolution, each of them meets the filters of its own group only.
+ */
+function groupedGradient(region: Region, sizes: Sizes, x: MapValue, dy: MapValue): Value {
+  const { b, size } = region;
+  const { group, filters, channels, kernel, strides, dilations, begins, spatial, out } = sizes;
+  const blocks = channels / group / size;
+  const [rows, columns] = kernel;
+  // The rows that the windows see, without the padding at the start.
+  const seen = (out[0] - 1) * strides[0] + (rows - 1) * dilations[0] + 1 - begins[0];
+  const pads = [begins[0], 0, Math.max(0, seen - spatial[0]), 0];
+  const start = b.expand(b.scalar(0), [blocks, filters, rows, columns * size]);
+  const sum = sumOverBatch(b, [x, dy], start, (before, [image, gradient]) => {
+    const wide = withinPads(region, sizes, inBlocks(region, b.reshape(image, [1, channels, ...spatial])), spatial[0]);
+    const row = wide.shape[3] * size;
+    const all = rowsOf(region, b.reshape(wide, [group, blocks, spatial[0], row]), 2, 0, Math.min(spatial[0], seen));
+    const filter = b.reshape(gradient, [filters, 1, ...out]);
+    const products = Array.from({ length: blocks }, (_, i) => {
+      const nth = blocks === 1 ? all : b.slice(all, 1, i, i + 1);
+      const map = b.reshape(nth, [1, group, all.shape[2], row]);
+      return correlate(region, sizes, { x: map, inner: size, filter, pads });
+    });
+    return b.add(before, b.concat(products, 0));
+  });
+  // The bytes of [blocks, filters, rows, columns · B] are in the order of filters in blocks.
+  const taps = b.reshape(sum, [blocks, filters / size, rows * columns, size, size]);
+  return b.reshape(b.transpose(taps, [1, 4, 0, 3, 2]), [filters, blocks * size, rows, columns]);
 }
 
 /** Of two maps in blocks: `[I/B, O/B, taps, B inputs, B outputs]`. */
@@ -199,7 +230,7 @@ function withinPads(
 const along = (length: number, shift: number, out: number): Steps => ({ stride: 1, shift, length, out });
 
 interface Correlation {
-  /** `[outer, 1, rows, columns·inner]` */
+  /** `[outer, groups, rows, columns·inner]` */
   readonly x: Value;
   readonly inner: number;
   /** `[O, 1, rows, columns]`, in the order `[O/B, rows, columns, B]` */
@@ -208,11 +239,11 @@ interface Correlation {
   readonly sum?: Value;
 }
 
-function correlate(region: Region, { kernel, strides, dilations }: Sizes, call: Correlation): Value {
+function correlate(region: Region, { group, kernel, strides, dilations }: Sizes, call: Correlation): Value {
   const { inner, ...rest } = call;
   return convolve(region, {
     ...rest,
-    group: 1,
+    group,
     strides: [dilations[0], 1],
     dilations: [strides[0], strides[1] * inner],
     out: [kernel[0], kernel[1] * inner],
