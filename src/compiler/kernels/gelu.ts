@@ -1,4 +1,4 @@
-import { type GraphView, makeNode, type Node } from '../../onnx/index.ts';
+import { float, type GraphView, makeNode, type Node } from '../../onnx/index.ts';
 import { any, applyRules, either, op, rule } from './pattern.ts';
 
 const x = any('x');
@@ -12,13 +12,19 @@ const GELU = either(
   op('Mul', x, op('Mul', twiceCumulative, 0.5)),
 );
 
+/** x·σ(x) */
+const SILU = op('Mul', x, op('Sigmoid', x));
+
 const RULES = [
   rule(GELU, (bound, { name, outputs }) => makeNode('Gelu', [bound.x], outputs, {}, { name, domain: 'com.microsoft' })),
+  rule(SILU, (bound, { name, outputs }) =>
+    makeNode('QuickGelu', [bound.x], outputs, { alpha: float(1) }, { name, domain: 'com.microsoft' }),
+  ),
 ];
 
 /**
- * The Gaussian error linear units that exporters write out, by their last node. A single operator keeps only x for the gradient,
- * instead of four maps of its size.
+ * The Gaussian error linear units and sigmoid linear units (SiLU, Swish) that exporters write out, by their last node. A single operator
+ * keeps only x for the gradient, instead of up to four maps of its size.
  *
  * @param free whether a node may be replaced
  */

@@ -1,15 +1,20 @@
 import { capturedBy, type GraphBuilder, inOrder, type Node, readsOf } from '../../../onnx/index.ts';
 import { ADJOINT_DOMAIN } from '../../autodiff/index.ts';
-import { elementwiseHandlers } from './elementwise.ts';
+import { elementwiseHandlers, MICROSOFT } from './elementwise.ts';
 import { FORWARD } from './forward.ts';
 import { GRADIENTS } from './gradients.ts';
 import { type Handler, Region } from './region.ts';
 import { type Stored, storedShape } from './stored.ts';
 
-const STANDARD = { ...elementwiseHandlers, ...FORWARD };
+/** By domain and operator. */
+const HANDLERS: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
+  '': { ...elementwiseHandlers, ...FORWARD },
+  'com.microsoft': MICROSOFT,
+  [ADJOINT_DOMAIN]: GRADIENTS,
+};
 
 function handlerOf({ op, domain }: Node): Handler | undefined {
-  const handlers = domain === ADJOINT_DOMAIN ? GRADIENTS : domain === '' ? STANDARD : undefined;
+  const handlers = HANDLERS[domain];
   return handlers && Object.hasOwn(handlers, op) ? handlers[op] : undefined;
 }
 
@@ -30,7 +35,8 @@ export function assignBlocks(
   const nodes = b.restart();
   const uses = new Map<string, number>();
   for (const name of [...nodes.flatMap(readsOf), ...keep]) uses.set(name, (uses.get(name) ?? 0) + 1);
-  const region = new Region(b, size, uses);
+  const producers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const region = new Region(b, size, { uses, producers });
   const kept = new Set(keep);
   for (const [name, { shape }] of stored) {
     if (kept.has(name) || !b.has(name)) continue;

@@ -1,4 +1,5 @@
 import { ELEMENTWISE, type Node, sameShape, type Value } from '../../../onnx/index.ts';
+import { type Affine, bySampleAndChannel, isSmall } from './by-sample-and-channel.ts';
 import { convolve } from './convolve.ts';
 import {
   type Activation,
@@ -82,6 +83,8 @@ function elementwise(region: Region, node: Node): Result[] | undefined {
   if (!ELEMENTWISE.get(node.op)?.finiteAtZero && region.fill(channels) !== channels) return undefined;
   const fused = activated(region, node);
   if (fused) return [{ blocked: fused }];
+  const affine = affineOf(region, node, shape);
+  if (affine) return [{ blocked: { value: bySampleAndChannel(region, affine), channels } }];
   const scaled = node.op === 'Mul' && scaledByChannel(region, operands);
   if (scaled) return [{ blocked: { value: scaled, channels } }];
   const viewed = operands.some((operand) => 'byChannel' in operand);
@@ -116,6 +119,26 @@ function scaledByChannel(region: Region, operands: readonly Operand[]): Value<Pl
   return convolve(region, { x, filter, group: full, pads: [0, 0, 0, 0], out: [height, width] });
 }
 
+/**
+ * A product or sum of a map and one number per sample and channel, such as a squeeze-and-excitation block's; a sum also takes in the
+ * product before it.
+ */
+function affineOf(region: Region, node: Node | undefined, shape: PlaneMap): Affine | undefined {
+  if (node?.op !== 'Mul' && node?.op !== 'Add') return undefined;
+  const operands = operandsOf(region, node, shape);
+  const map = operands?.find((operand) => 'map' in operand);
+  const factor = operands?.find((operand) => 'byChannel' in operand);
+  if (!map || !factor || !isPerSample(factor.byChannel, shape) || isSmall(shape)) return undefined;
+  if (region.b.value(map.map).type !== 'float32') return undefined;
+  if (node.op === 'Mul') return { map: region.blocked(map.map), scale: factor.byChannel };
+  const before = region.producerOnceRead(map.map);
+  const inner = before?.op === 'Mul' ? affineOf(region, before, shape) : undefined;
+  return { ...(inner ?? { map: region.blocked(map.map) }), shift: factor.byChannel };
+}
+
+const isPerSample = ({ shape: [n, c, ...rest] }: Value, map: PlaneMap): boolean =>
+  typeof n === 'string' && n === map[0] && c === map[1] && rest.length === 2 && isSingle(rest);
+
 /** The activation as part of the convolution before it, if nothing else reads the convolution's result. */
 function activated(region: Region, node: Node): Blocked | undefined {
   const convolution = region.pending(node.inputs[0]);
@@ -133,3 +156,15 @@ function activationOf({ b }: Region, { op, inputs }: Node): Activation | undefin
 export const elementwiseHandlers: Readonly<Record<string, Handler>> = Object.fromEntries(
   [...ELEMENTWISE.keys()].map((op) => [op, elementwise]),
 );
+
+/** Zero at zero, as in the channels that fill the last block. */
+const unary: Handler = (region, node) => {
+  const [name] = node.inputs;
+  if (!region.isBlocked(name) || !isMap(region.b.value(name))) return undefined;
+  const { value, channels } = region.blocked(name);
+  const [result] = region.b.emit(node.op, [value], [value], node.attributes, { domain: node.domain });
+  return [{ blocked: { value: result, channels } }];
+};
+
+/** Operators of ONNX Runtime's own domain. */
+export const MICROSOFT: Readonly<Record<string, Handler>> = { Gelu: unary, QuickGelu: unary };

@@ -5,9 +5,11 @@ import {
   numbersOf,
   plainAttributes,
   pooledShape,
+  sameShape,
   type Value,
 } from '../../../onnx/index.ts';
 import { geometry, isDepthwise } from '../convolution/geometry.ts';
+import { isSmall, sumsOfProducts } from './by-sample-and-channel.ts';
 import { channelFilter, forwardFilter, plainFilter } from './filters.ts';
 import { convolveMap } from './narrow.ts';
 import { batchNormalization } from './normalization.ts';
@@ -21,6 +23,7 @@ import {
   isSingle,
   NCHWC,
   type PlaneFilter,
+  type PlaneMap,
   type Region,
 } from './region.ts';
 
@@ -123,12 +126,26 @@ const sumOfMap: Handler = (region, node) => {
   if (axes === '2,3' && node.op === 'ReduceMean') return averageOfMap(region, node);
   if (node.op !== 'ReduceSum' || (axes !== '2,3' && axes !== '0,2,3')) return undefined;
   const blocked = region.blocked(x);
-  const sums = b.reduceSum(region.view(blocked), [2], { keepdims: true });
   const [n, filled] = blocked.value.shape;
+  const factors = axes === '2,3' ? factorsOf(region, x) : undefined;
+  const sums = factors
+    ? sumsOfProducts(region, ...factors)
+    : b.reduceSum(region.view(blocked), [2], { keepdims: true });
   const perSample = b.reshape(sums, [n, filled, 1, 1]);
   const all = axes === '2,3' ? perSample : b.reduceSum(perSample, [0], { keepdims: true });
   return [{ standard: b.reshape(withoutFilling(region, all, blocked.channels), b.value(node.outputs[0]).shape) }];
 };
+
+/** The maps whose product a sum adds up, if nothing else reads the product. */
+function factorsOf(region: Region, name: string): [Value<PlaneMap>, Value<PlaneMap>] | undefined {
+  const { b } = region;
+  const node = region.producerOnceRead(name);
+  const product = b.value(name);
+  const areMaps = node?.inputs.every((x) => region.isBlocked(x) && sameShape(b.value(x).shape, product.shape));
+  if (node?.op !== 'Mul' || !areMaps || !isMap(product) || isSmall(product.shape)) return undefined;
+  const [x, y] = node.inputs.map((input) => region.blocked(input).value);
+  return [x, y];
+}
 
 const pool: Handler = (region, node) => {
   const { b } = region;

@@ -48,6 +48,12 @@ export type Result =
 /** Rewrites one node in blocks and gives a result for each output; undefined if the node stays unchanged. */
 export type Handler = (region: Region, node: Node) => readonly Result[] | undefined;
 
+interface Original {
+  /** The number of nodes (or outputs of the graph) that read a value. */
+  readonly uses: ReadonlyMap<string, number>;
+  readonly producers: ReadonlyMap<string, Node>;
+}
+
 /** A graph during its conversion to blocks: which of its values are in blocks, in the standard order, or in both. */
 export class Region {
   private readonly blocks = new Map<string, Blocked | Pending>();
@@ -56,11 +62,11 @@ export class Region {
   private readonly sources = new Map<string, Value>();
   private readonly transposed = new Map<string, string>();
 
-  /** @param uses the number of nodes (or outputs of the graph) that read a value */
+  /** @param graph the graph before its conversion */
   constructor(
     readonly b: GraphBuilder,
     readonly size: number,
-    private readonly uses: ReadonlyMap<string, number>,
+    private readonly graph: Original,
   ) {}
 
   /** The channels filled up to whole blocks. */
@@ -77,8 +83,12 @@ export class Region {
   /** A convolution's result that only one node reads and that is not emitted yet. */
   pending(name: string): Pending | undefined {
     const found = this.blocks.get(name);
-    return found && 'emit' in found && this.uses.get(name) === 1 ? found : undefined;
+    return found && 'emit' in found && this.graph.uses.get(name) === 1 ? found : undefined;
   }
+
+  /** The node that computes a value, if only one node reads the value. */
+  producerOnceRead = (name: string): Node | undefined =>
+    this.graph.uses.get(name) === 1 ? this.graph.producers.get(name) : undefined;
 
   /** The map in blocks, reordered if necessary. */
   blocked(name: string): Blocked {
