@@ -4,7 +4,17 @@ import { CONTENDERS, defaultInterpreters } from './contenders.ts';
 import { JOBS } from './jobs.ts';
 import type { BenchOptions } from './options.ts';
 
-export const MODELS = ['small', 'resnet18', 'mobilenet_v2', 'efficientnet_lite0', 'densenet121', 'vit_small'] as const;
+export const MODELS = [
+  'small',
+  'resnet18',
+  'mobilenet_v2',
+  'efficientnet_lite0',
+  'efficientnet_b0',
+  'regnet_y_800mf',
+  'densenet121',
+  'convnext_tiny',
+  'vit_small',
+] as const;
 
 export const HELP = `npm run bench -- [options]
 

@@ -60,7 +60,7 @@ async function results(inputs: Record<string, Tensor>, emit: Emit, blocks: boole
 }
 
 /** Compares both layouts, and returns the operators that ran in blocks. */
-async function agree(inputs: Record<string, Tensor>, emit: Emit): Promise<readonly string[]> {
+async function agree(inputs: Record<string, Tensor>, emit: Emit, tolerance = 2e-6): Promise<readonly string[]> {
   const standard = await results(inputs, emit, false);
   const blocked = await results(inputs, emit, true);
   standard.tensors.forEach((expected, i) => {
@@ -69,7 +69,7 @@ async function agree(inputs: Record<string, Tensor>, emit: Emit): Promise<readon
     const [a, e] = [actual.data, expected.data].map((data) => Array.from(data as Float32Array, Number));
     const largest = (values: readonly number[]) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     const scale = Math.max(1e-3, largest(e));
-    expect(largest(e.map((value, k) => value - a[k])) / scale).toBeLessThan(2e-6);
+    expect(largest(e.map((value, k) => value - a[k])) / scale).toBeLessThan(tolerance);
   });
   return blocked.inBlocks;
 }
@@ -132,6 +132,8 @@ describe('convolutions and their gradients in blocks match those of the standard
       'by group of one block, strided, with more filters',
       { x: [48, 10, 11], filters: 96, kernel: [3, 5], group: 3, strides: [2, 2], pads: [0, 2, 0, 1] },
     ],
+    ['by many groups', { x: [304, 4, 5], filters: 304, kernel: [3, 3], group: 19, pads: [1, 1, 1, 1] }],
+    ['by whole blocks of groups', { x: [256, 4, 5], filters: 256, kernel: [3, 3], group: 16, pads: [1, 1, 1, 1] }],
     ['by channel', { x: [32, 7, 6], filters: 32, kernel: [3, 3], group: 32, pads: [1, 1, 1, 1] }],
     ['by channel, not filling blocks', { x: [40, 7, 6], filters: 40, kernel: [3, 3], group: 40, pads: [1, 1, 1, 1] }],
     [
@@ -177,6 +179,32 @@ describe('convolutions and their gradients in blocks match those of the standard
       return [y, convInputGradient(b, dy, v.w, v.x, a), convWeightGradient(b, v.x, dy, v.w, a), channelSum(b, dy)];
     });
     expect(inBlocks).toContain('Conv');
+  });
+});
+
+describe("Winograd's form of a convolution and its gradient", () => {
+  const rows: readonly [string, Convolution][] = [
+    ['whole tiles', { x: [128, 16, 16], filters: 128, kernel: [3, 3], pads: [1, 1, 1, 1] }],
+    ['parts of tiles, and more filters', { x: [128, 15, 14], filters: 144, kernel: [3, 3], pads: [1, 1, 1, 1] }],
+    ['padded unevenly', { x: [144, 14, 18], filters: 128, kernel: [3, 3], pads: [0, 2, 1, 0] }],
+  ];
+  test.each(rows)('%s', async (_, { x: [channels, height, width], filters, kernel, pads }) => {
+    const inputs = {
+      x: weights([3, channels, height, width], 1),
+      w: weights([filters, channels, ...kernel], 2),
+      wBias: weights([filters], 3),
+    };
+    const attributes = { group: 1, strides: [1, 1], dilations: [1, 1], pads: pads! };
+    const inBlocks = await agree(
+      inputs,
+      (b, { x, w, wBias }) => {
+        const y = b.unary('Relu', b.conv(x, w, wBias, attributes));
+        return [y, convInputGradient(b, y, w, x, attributes)];
+      },
+      2e-5,
+    );
+    // The bias and the activation alone.
+    expect(inBlocks.filter((op) => op === 'Conv')).toHaveLength(1);
   });
 });
 
@@ -276,6 +304,30 @@ describe('operators between convolutions stay in blocks', () => {
     const { name } = b.sumTo(b.mul(w, w), [w.shape[0], 1, 1, 1]);
     assignBlocks(b, [name], size, new Map([['w', { shape: w.shape, block: size }]]));
     expect(b.nodes.map(({ op }) => op)).not.toContain('Transpose');
+  });
+
+  test('one number per sample and channel scales and shifts a large map in one pass', async () => {
+    const large = {
+      x: weights([3, 24, 20, 19], 1),
+      w: weights([56, 24, 1, 1], 2),
+      s: weights([3, 56, 1, 1], 3),
+      t: weights([3, 56, 1, 1], 4),
+    };
+    const inBlocks = await agree(large, (b, v) => {
+      const y = b.conv(v.x, v.w, undefined, {});
+      const scaled = b.mul(v.s, y);
+      return [b.add(scaled, b.expand(v.t, y.shape, y)), b.add(y, v.t), b.mul(b.mul(y, v.s), y)].map((map) =>
+        b.unary('Relu', map),
+      );
+    });
+    // The convolution in standard order, and in the bodies of three loops.
+    expect(inBlocks.filter((op) => op === 'Conv')).toHaveLength(1);
+    const sums = await agree(large, (b, v) => {
+      const y = b.conv(v.x, v.w, undefined, {});
+      const z = b.unary('Abs', y);
+      return [b.reduceSum(b.mul(y, z), [2, 3], { keepdims: true })];
+    });
+    expect(sums).toEqual(['ReorderInput', 'Conv']);
   });
 
   test('a value that is not a float returns to the standard layout', async () => {

@@ -67,11 +67,16 @@ function groupedGradient(region: Region, sizes: Sizes, x: MapValue, dy: MapValue
     const wide = withinPads(region, sizes, inBlocks(region, b.reshape(image, [1, channels, ...spatial])), spatial[0]);
     const row = wide.shape[3] * size;
     const all = rowsOf(region, b.reshape(wide, [group, blocks, spatial[0], row]), 2, 0, Math.min(spatial[0], seen));
-    const filter = b.reshape(gradient, [filters, 1, ...out]);
+    const each = filters / group;
+    const maps = b.reshape(gradient, [filters, ...out]);
     const products = Array.from({ length: blocks }, (_, i) => {
-      const nth = blocks === 1 ? all : b.slice(all, 1, i, i + 1);
-      const map = b.reshape(nth, [1, group, all.shape[2], row]);
-      return correlate(region, sizes, { x: map, inner: size, filter, pads });
+      const nth = rowsOf(region, all, 1, i, i + 1);
+      const parts = partsOf(group, size).map(([from, to]) => {
+        const map = b.reshape(rowsOf(region, nth, 0, from, to), [1, to - from, all.shape[2], row]);
+        const filter = b.reshape(rowsOf(region, maps, 0, from * each, to * each), [(to - from) * each, 1, ...out]);
+        return correlate(region, { ...sizes, group: to - from }, { x: map, inner: size, filter, pads });
+      });
+      return b.concat(parts, 1);
     });
     return b.add(before, b.concat(products, 0));
   });
@@ -176,6 +181,15 @@ function byImage(region: Region, sizes: Sizes, x: GroupedMap, dy: MapValue): Val
       before,
     );
   });
+}
+
+/** ONNX Runtime takes maps in the standard order only if they have fewer channels than a block, or whole blocks of them. */
+function partsOf(groups: number, size: number): (readonly [from: number, to: number])[] {
+  const count = groups % size === 0 ? 1 : Math.ceil(groups / (size - 1));
+  return Array.from({ length: count }, (_, i) => [
+    Math.floor((i * groups) / count),
+    Math.floor(((i + 1) * groups) / count),
+  ]);
 }
 
 const rowsOf = ({ b }: Region, x: Value, axis: number, from: number, to: number): Value =>

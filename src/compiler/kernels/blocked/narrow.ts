@@ -3,6 +3,7 @@ import { beyondPeriod, periodOf } from './apart.ts';
 import { type ConvolutionCall, convolve } from './convolve.ts';
 import { copied } from './copies.ts';
 import type { PlaneFilter, PlaneMap, Region } from './region.ts';
+import { isWinograd, winogradMap } from './winograd.ts';
 
 /** With fewer columns, most of a row is at its edges. */
 const NARROW = 12;
@@ -19,8 +20,10 @@ interface MapCall extends ConvolutionCall {
  * A convolution of maps. ONNX Runtime computes six columns at a time, but columns that see padding one by one. Of seven columns, two see
  * padding, and the other five are fewer than six. So narrow images are put next to each other, with columns of zeros between them.
  */
-export const convolveMap = (region: Region, call: MapCall): Value<PlaneMap> =>
-  isNarrow(call, region.size) ? sideBySide(region, call) : convolve(region, call);
+export function convolveMap(region: Region, call: MapCall): Value<PlaneMap> {
+  if (isWinograd(call, region.size)) return winogradMap(region, call);
+  return isNarrow(call, region.size) ? sideBySide(region, call) : convolve(region, call);
+}
 
 function isNarrow({ x, filter, group, dilations, out }: MapCall, block: number): boolean {
   const [filters, channels, ...kernel] = filter.shape;
