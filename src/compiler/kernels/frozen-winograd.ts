@@ -11,7 +11,7 @@ import {
 import { POINTS, suitsWinograd, transformedFilter, winograd } from './winograd.ts';
 
 /** Transformed filters are four times as large. All of them together take at most this many bytes. */
-const MOST_BYTES = 3 * 2 ** 26;
+const MOST_BYTES = 2 ** 26;
 
 /**
  * Writes convolutions with constant filters in Winograd's form. ONNX Runtime transforms these filters once, while it loads the model.

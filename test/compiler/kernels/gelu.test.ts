@@ -53,6 +53,23 @@ describe('x/2·(1 + erf(x/√2)) is recognized as one operator', () => {
   });
 });
 
+describe('x·σ(x) is recognized as one operator', () => {
+  it.each<[string, (b: GraphBuilder, x: Value) => Value]>([
+    ['x·σ(x)', (b, x) => b.mul(x, b.sigmoid(x))],
+    ['σ(x)·x', (b, x) => b.mul(b.sigmoid(x), x)],
+  ])('%s', (_, write) => {
+    const { graph, last } = graphOf(write);
+    const found = findGelus(new GraphView(graph), () => true).get(last);
+    expect(found).toMatchObject({ op: 'QuickGelu', domain: 'com.microsoft', inputs: ['x'], outputs: last.outputs });
+    expect(found?.attributes.alpha).toMatchObject({ value: 1 });
+  });
+
+  it('but not with the sigmoid of another value', () => {
+    const { graph } = graphOf((b, x) => b.mul(x, b.sigmoid(b.neg(x))));
+    expect(findGelus(new GraphView(graph), () => true).size).toBe(0);
+  });
+});
+
 describe('GeluGradient', () => {
   const density = (x: number) => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
 
