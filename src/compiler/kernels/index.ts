@@ -5,7 +5,6 @@ export { placeConstants } from './constants.ts';
 export { placeCubicResize } from './cubic-resize.ts';
 export { isTrainingDropout, placeDropout, rateOf, withoutTrainingDropout } from './dropout.ts';
 export { findFoldings, fold } from './folding.ts';
-export { placeWinograd } from './frozen-winograd.ts';
 export { findGelus } from './gelu.ts';
 export { heldInPlace } from './late.ts';
 export { lower } from './lower.ts';

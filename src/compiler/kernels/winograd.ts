@@ -10,7 +10,7 @@ const KERNEL = 3;
 const TILE = 4;
 /** Elements under a tile, along an axis. */
 const SEEN = TILE + KERNEL - 1;
-export const POINTS = SEEN * SEEN;
+const POINTS = SEEN * SEEN;
 
 /** With fewer channels, the transforms' passes over memory cost more than the products that they save. */
 const MANY_CHANNELS = 128;

@@ -1,7 +1,7 @@
 /** The frozen part of a network alone: its boundary, and models that compute all of it or a segment. */
 
 import { dataInputsOf, GraphBuilder, liveNodes, type Model, readsOf, type Value } from '../../onnx/index.ts';
-import { type Machine, placeWinograd, prune } from '../kernels/index.ts';
+import { prune } from '../kernels/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { finish } from './assemble.ts';
 import { placeForward } from './forward.ts';
@@ -25,39 +25,27 @@ export function frozenBoundary(network: Inference, plan: TrainingPlan): readonly
 }
 
 /** The frozen part as an inference model, from the data inputs to the boundary; undefined if the boundary has only data inputs. */
-export function prefixModel(
-  network: Inference,
-  plan: TrainingPlan,
-  boundary: readonly Value[],
-  machine: Machine = {},
-): Model | undefined {
+export function prefixModel(network: Inference, plan: TrainingPlan, boundary: readonly Value[]): Model | undefined {
   const b = new GraphBuilder();
   const forward = placeForward(b, network, plan, 'evaluation');
   const dataNames = new Set(forward.inputs.map(({ name }) => name));
   const outputs = boundary.filter(({ name }) => !dataNames.has(name));
   if (!outputs.length) return undefined;
-  optimizeFor(machine, b);
   return finish(b, network.model, { name: 'thaw_prefix', inputs: forward.inputs, outputs });
-}
-
-interface Segment {
-  /** Values that it may use as inputs; its inputs are those that it needs. */
-  readonly given: readonly Value[];
-  /** Values that it computes. */
-  readonly wanted: readonly Value[];
-  /** That runs it. */
-  readonly machine?: Machine;
 }
 
 /**
  * An inference model of a segment of the frozen part.
  *
+ * @param given values that it may use as inputs; its inputs are those that it needs
+ * @param wanted values that it computes
  * @returns undefined if they cannot be computed from the given values alone
  */
 export function frozenModel(
   network: Inference,
   plan: TrainingPlan,
-  { given, wanted, machine = {} }: Segment,
+  given: readonly Value[],
+  wanted: readonly Value[],
 ): Model | undefined {
   const b = new GraphBuilder();
   const { frozen, inputs } = placeForward(b, network, plan, 'evaluation');
@@ -68,14 +56,8 @@ export function frozenModel(
   const read = new Set(nodes.flatMap(readsOf));
   if (inputs.some(({ name }) => read.has(name) && !names.has(name))) return undefined;
   b.nodes = nodes;
-  optimizeFor(machine, b);
   const used = given.filter(({ name }) => read.has(name));
   return finish(b, network.model, { name: 'thaw_frozen', inputs: used, outputs: wanted });
-}
-
-/** ONNX Runtime lays out and fuses constant weights itself. Only the native CPU gains from fewer products. */
-function optimizeFor({ block }: Machine, b: GraphBuilder): void {
-  if (block) placeWinograd(b);
 }
 
 /** Whether a value depends on the contents of the data, and not only on its shape. */

@@ -8,7 +8,7 @@ import {
 } from '../../compiler/step/index.ts';
 import type { Batch, BatchOptions, BatchSource, Recalled, RowSizes } from '../../data/index.ts';
 import { symbolsOf, type Tensor, type Value } from '../../onnx/index.ts';
-import { loadable, type MachineTraits, machineOf, type Runtime } from '../../runtime/index.ts';
+import { loadable, type Runtime } from '../../runtime/index.ts';
 import { LazySession } from '../lazy-session.ts';
 import type { FeatureCache } from './cache.ts';
 import { isBySample } from './rows.ts';
@@ -54,10 +54,9 @@ export class FrozenPart {
   static async compile(options: FrozenPartOptions): Promise<FrozenPart> {
     const { network, plan, boundary, runtime, cache } = options;
     const inputs = inputsOf(network);
-    const machine = await machineOf(runtime);
-    const models = modelsOf(options, machine);
+    const models = modelsOf(options);
     if (!models) {
-      const prefix = prefixModel(network, plan, boundary, machine);
+      const prefix = prefixModel(network, plan, boundary);
       const whole = prefix && new LazySession(runtime, loadable(prefix), NO_SPINNING);
       return new FrozenPart({ cache, inputs, whole });
     }
@@ -147,30 +146,28 @@ export class FrozenPart {
 }
 
 /** The frozen part in models; undefined if its results are not each sample's own. */
-function modelsOf(options: FrozenPartOptions, machine: MachineTraits) {
-  const { network, plan, boundary } = options;
-  const given = inputsOf(network);
+function modelsOf({ network, plan, boundary, shared }: FrozenPartOptions) {
+  const inputs = inputsOf(network);
   const end = sortValues(network, boundary);
-  const model = end && frozenModel(network, plan, { given, wanted: end.bySample, machine });
+  const model = end && frozenModel(network, plan, inputs, end.bySample);
   if (!end || !model) return undefined;
-  const split = splitAt(options, end.bySample, machine);
+  const split = shared && splitAt(network, plan, shared, end.bySample);
   const fixed = new Map([...end.fixed, ...(split?.fixed ?? [])].map((value) => [value.name, value]));
   return {
     ...(split ?? { values: end.bySample, trunk: model, rest: undefined }),
-    fixed: fixed.size ? frozenModel(network, plan, { given, wanted: [...fixed.values()] }) : undefined,
+    fixed: fixed.size ? frozenModel(network, plan, inputs, [...fixed.values()]) : undefined,
   };
 }
 
 /** The frozen part in two, cut at the end of the part that `shared` keeps frozen as well; undefined if it can't be cut there. */
-function splitAt({ network, plan, shared }: FrozenPartOptions, wanted: readonly Value[], machine: MachineTraits) {
-  const middle = shared && sortValues(network, frozenBoundary(network, shared));
-  const trunk = middle && frozenModel(network, shared, { given: inputsOf(network), wanted: middle.bySample, machine });
+function splitAt(network: Inference, plan: TrainingPlan, shared: TrainingPlan, wanted: readonly Value[]) {
+  const middle = sortValues(network, frozenBoundary(network, shared));
+  const trunk = middle && frozenModel(network, shared, inputsOf(network), middle.bySample);
   if (!middle || !trunk) return undefined;
   const values = middle.bySample;
   const known = wanted.filter(({ name }) => values.some((value) => value.name === name));
   if (known.length === wanted.length) return { values, trunk, rest: undefined, fixed: [] };
-  const given = [...values, ...middle.fixed];
-  const model = known.length ? undefined : frozenModel(network, plan, { given, wanted, machine });
+  const model = known.length ? undefined : frozenModel(network, plan, [...values, ...middle.fixed], wanted);
   return model && { values, trunk, rest: { model, values: wanted }, fixed: middle.fixed };
 }
 
