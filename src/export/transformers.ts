@@ -7,8 +7,10 @@ import {
   fitsOneFile,
   type Graph,
   type Model,
+  modelParts,
   renameValues,
   type ValueInfo,
+  weightBytes,
   writeModel,
 } from '../onnx/index.ts';
 import { readNote, type Task, type UnknownNote } from '../tasks/index.ts';
@@ -64,11 +66,17 @@ export function transformersFolder(options: TransformersOptions, oneFile?: numbe
   return new Map<string, Parts>([
     ['config.json', json(withNotes(external ? inTwoFiles(config) : config, notes))],
     ...Object.entries(files).map(([name, contents]) => [name, json(contents)] as const),
-    ['onnx/model.onnx', external?.encode(model) ?? writeModel(model)],
+    ['onnx/model.onnx', external?.encode(model) ?? encoded(model)],
     ...(external ? [['onnx/model.onnx_data', external.parts] as const] : []),
     ['README.md', text(card)],
   ]);
 }
+
+/** Larger models are encoded in parts, as they are written. */
+const WHOLE = 2 ** 28;
+
+const encoded = (model: Model): Parts =>
+  weightBytes(model.graph.initializers) > WHOLE ? modelParts(model).parts : writeModel(model);
 
 /** Makes transformers.js load the second file. */
 const inTwoFiles = (config: Readonly<Record<string, unknown>>): Record<string, unknown> => ({

@@ -43,6 +43,45 @@ export function deferredTensor(type: DataType, shape: readonly number[], range: 
   return tensor;
 }
 
+/**
+ * A tensor whose numbers follow from those of another one, piece by piece. If these are in a file, they are read and changed each time that
+ * the new tensor is read, so that it takes no memory.
+ *
+ * @param change changes numbers of the tensor, beginning with number `from`
+ */
+export function changedFloats(tensor: Tensor, change: (numbers: Float32Array, from: number) => void): Tensor {
+  const { type, shape } = tensor;
+  const length = byteLengthOf(tensor);
+  const pieces = function* () {
+    let scratch = new Float32Array(0);
+    let done = 0;
+    for (const piece of piecesOf(tensor)) {
+      const count = piece.length / Float32Array.BYTES_PER_ELEMENT;
+      if (scratch.length < count) scratch = new Float32Array(count);
+      const numbers = scratch.subarray(0, count);
+      const bytes = bytesIn(numbers);
+      bytes.set(piece);
+      change(numbers, done);
+      done += count;
+      yield bytes;
+    }
+  };
+  const read = () => {
+    const whole = new Uint8Array(length);
+    let at = 0;
+    for (const piece of pieces()) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    return whole;
+  };
+  const changed = deferredTensor(type, shape, { length, read, pieces });
+  return ranges.has(tensor) ? changed : { type, shape, data: changed.data };
+}
+
+const bytesIn = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
 const byteLength = (type: DataType, shape: readonly number[]): number =>
   entryCount(type, shape) * (arrayOf(type)?.BYTES_PER_ELEMENT ?? 0);
 

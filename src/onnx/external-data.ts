@@ -61,7 +61,7 @@ export class ExternalData {
       if (tensor.type === 'string' || length < this.threshold) return tensorProto(name, tensor);
       const entries = {
         location: this.location,
-        offset: String(this.offsetOf(tensor, length)),
+        offset: String(this.offsetOf(tensor)),
         length: String(length),
       };
       return { ...tensorHeader(name, tensor), data_location: 1, external_data: keyValues(entries) };
@@ -69,9 +69,11 @@ export class ExternalData {
     return onnx.ModelProto.encode(modelProto(model, encode)).finish();
   }
 
-  private offsetOf(tensor: Tensor, length: number): number {
+  /** Where the tensor begins in this file, to which it is added. */
+  offsetOf(tensor: Tensor): number {
     const known = this.places.get(tensor);
     if (known) return known.offset;
+    const length = byteLengthOf(tensor);
     const padding = length < LARGE ? 0 : (PAGE - (this.end % PAGE)) % PAGE;
     const offset = this.end + padding;
     this.places.set(tensor, { offset, padding });

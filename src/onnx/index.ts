@@ -20,6 +20,7 @@ export {
 export {
   type ByteRange,
   byteLengthOf,
+  changedFloats,
   deferredTensor,
   type FilePlace,
   piecesOf,

@@ -12,7 +12,7 @@ import {
 import type { Runtime, Session, SessionOptions } from './session.ts';
 
 /** Maximum bytes of weights for encoding the whole model, well below the 2 GiB limit of a message. */
-const ENCODED = 2 ** 30;
+export const ENCODED = 2 ** 30;
 
 /** A model to load later, held in the smaller of two forms. */
 export type Loadable = Uint8Array | Model;

@@ -15,6 +15,8 @@ export interface MachineTraits {
   readonly copies?: number;
   /** Whether the runtime writes outputs directly into given tensors. */
   readonly inPlace?: boolean;
+  /** Whether the runtime loads large models without a copy of their weights. */
+  readonly mapsLarge?: boolean;
 }
 
 /** The traits of a runtime's machine, probed once. */
@@ -30,6 +32,7 @@ const traitsOf = async (runtime: Runtime): Promise<MachineTraits> => ({
   block: await probe(runtime),
   copies: runtime.device === 'webgpu' ? 4 : undefined,
   inPlace: runtime.device === 'cpu',
+  mapsLarge: runtime.device === 'cpu' && runtime.loadLarge !== undefined,
 });
 
 async function probe(runtime: Runtime): Promise<number | undefined> {

@@ -1,6 +1,7 @@
 import type { TrainingPlan } from '../compiler/step/index.ts';
 import { megabytes } from '../compiler/surgery/index.ts';
 import { IMAGE_CACHE_BYTES, type Preprocessing } from '../data/index.ts';
+import { ThawError } from '../errors.ts';
 import { machineOf, type Runtime } from '../runtime/index.ts';
 import type { Task } from '../tasks/index.ts';
 import {
@@ -23,7 +24,7 @@ export interface MemoryPlan {
   readonly limit?: number;
   /** A batch that is divided: its samples, and the parts whose gradients make its update. */
   readonly divided?: { readonly batch: number; readonly parts: number };
-  /** One line, if the batch was divided or does not fit. */
+  /** One line, if the batch was divided or fewer layers thaw. */
   readonly notice?: string;
 }
 
@@ -71,10 +72,10 @@ export function textSizes({ network }: Pick<Prepared, 'network'>, length: number
 const KNOWN = ['cpu', 'wasm'];
 
 /**
- * Estimates the memory of a training. If there is less, divides batches into parts whose summed gradients make the same update. If that
- * would change the result, batches stay whole, and a line reports it.
+ * Estimates the memory of a training. If there is less, divides batches into parts whose summed gradients make the same update.
  *
  * @returns the resulting settings; no plan for devices with unknown memory
+ * @throws ThawError `memory` if there is too little for single samples, or a division would change the result
  */
 export async function planMemory(
   prepared: Pick<Prepared, 'network' | 'anatomy'>,
@@ -101,10 +102,7 @@ export async function planMemory(
   }
   const needs = `training takes about ${megabytes(whole.total)} with a batch of ${settings.batch}, and ${megabytes(limit!)} ${typeof settings.memory === 'number' ? 'are allowed' : 'are there'}`;
   const why = changedBy(prepared, settings, request.task);
-  if (why) {
-    const notice = `${needs}: the system may end it. Its batches are not divided, since ${why} (a smaller --batch takes less)`;
-    return { settings, memory: { estimate: whole, limit, notice } };
-  }
+  if (why) throw tooLittle(`${needs}. Its batches are not divided, since ${why}`, 'A smaller --batch takes less');
   for (let parts = 2; parts <= settings.batch; parts++) {
     const batch = settings.batch / parts;
     const divided = Number.isInteger(batch) && estimate(batch, true);
@@ -121,9 +119,18 @@ export async function planMemory(
     };
   }
   const least = estimate(1, true);
-  const notice = `${needs}, even one by one ${megabytes(least.total)}: the system may end it (fewer layers, or a smaller model, take less)`;
-  return { settings, memory: { estimate: whole, limit, notice } };
+  throw tooLittle(
+    `${needs}. With one sample at a time, it takes about ${megabytes(least.total)}`,
+    'Fewer layers or a smaller model take less',
+  );
 }
+
+const tooLittle = (what: string, less: string): ThawError =>
+  new ThawError(
+    'memory',
+    what,
+    `${less}; --memory off trains anyway (for a resumed run, memory: off in its config.yaml)`,
+  );
 
 /** The layer groups that an adaptive plan can train within the limit, if they are not all. */
 async function thawLimit(

@@ -4,7 +4,7 @@ import type { Inference } from '../compiler/shapes/index.ts';
 import { graphMemory, slotsOf, stepModels, type TrainingPlan, valueBytes } from '../compiler/step/index.ts';
 import { ThawError } from '../errors.ts';
 import { weightBytes } from '../onnx/index.ts';
-import { type MachineTraits, saysOutOfMemory } from '../runtime/index.ts';
+import { ENCODED, type MachineTraits, saysOutOfMemory } from '../runtime/index.ts';
 import { CHUNK } from './features/index.ts';
 
 /** Bytes that a training uses at its peak, by purpose. */
@@ -30,6 +30,8 @@ export interface MemoryEstimate {
 const BASE = 250e6;
 /** Copies of the weights: file, graph, written models, sessions with their own layout. */
 const MODEL = 7.5;
+/** The same of a part of a large model that is small enough to be encoded. Its weights stay in their file otherwise. */
+const ENCODED_PART = 3;
 /** Copies of parameters and optimizer state: the current ones, and those of the epoch's start for a rollback. */
 const STATE = 2;
 /** The same if they are not updated in place: also the next values, the results, and in a page the best epoch's with its written form. */
@@ -97,13 +99,25 @@ export class StageMemory {
     const row = boundary.length ? bytes(boundary, models.typeOf, { ...at, batch: 1 }) : 0;
     const parts = {
       base: BASE,
-      model: MODEL * this.weights,
+      model: this.weightsInUse(step.constants, evaluation.constants),
       state: times * (sets * this.trained + this.slots) - bytes(inPlace),
       values,
       batches: BATCHES * bytes(inputs, own),
       caches: images + (remembered ? Math.min(remembered.most, remembered.rows * row) : 0),
     };
     return { ...parts, total: Object.values(parts).reduce((all, part) => all + part, 0) };
+  }
+
+  /** Bytes of all copies of the weights. If ONNX Runtime maps them from their file, each session that is open at once has one. */
+  private weightsInUse(step: number, evaluation: number): number {
+    const { weights, machine } = this;
+    if (!machine.mapsLarge || weights <= ENCODED) return MODEL * weights;
+    const frozen = Math.max(0, weights - evaluation);
+    const copies = (bytes: number) => (bytes > ENCODED ? bytes : ENCODED_PART * bytes);
+    return Math.max(
+      weights,
+      [step, evaluation, frozen].reduce((all, bytes) => all + copies(bytes), 0),
+    );
   }
 }
 

@@ -1,11 +1,13 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { FileRange } from '../../src/node/models/file-range.ts';
 import { readModelFile, writeModelFile } from '../../src/node/models/files.ts';
 import { type Model, placeOf, type Tensor } from '../../src/onnx/index.ts';
 import { digestOf, loadable, loadSession } from '../../src/runtime/index.ts';
+import { loadNative } from '../../src/runtime/node/packages.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { smallModel, tensor, weights } from '../small-models.ts';
 
@@ -54,16 +56,93 @@ test('few weights are encoded with the model, many stay outside', () => {
   expect(loadable(model, 2 ** 20)).toBe(model);
 });
 
-test.each([
-  ['in memory', async () => model],
-  ['in a file', () => readModelFile(file, { file: 0, tensor: 1000 })],
-])('a model gives the same results with its weights %s', async (_, read) => {
+/** The model with some weights in memory. */
+async function partlyInMemory(): Promise<Model> {
+  const { graph, ...rest } = await readModelFile(file, { file: 0, tensor: 1000 });
+  const initializers = new Map([...graph.initializers, ['other', model.graph.initializers.get('other')!]]);
+  return { ...rest, graph: { ...graph, initializers } };
+}
+
+/** The model with weights in two folders. */
+async function inTwoFolders(): Promise<Model> {
+  const other = join(folder, 'elsewhere', 'model.onnx');
+  mkdirSync(dirname(other), { recursive: true });
+  await writeModelFile(other, model, { externalData: true });
+  const [{ graph, ...rest }, second] = await Promise.all(
+    [file, other].map((path) => readModelFile(path, { file: 0, tensor: 1000 })),
+  );
+  const initializers = new Map([...graph.initializers, ['other', second.graph.initializers.get('other')!]]);
+  return { ...rest, graph: { ...graph, initializers } };
+}
+
+/** The model with its weights in its own file, at an odd place. */
+async function inTheModel(): Promise<Model> {
+  const path = join(folder, 'one.onnx');
+  await writeModelFile(path, { ...model, graph: { ...model.graph, name: 'a name that moves the weights' } });
+  const read = await readModelFile(path, { file: 0, tensor: 1000 });
+  const offsets = ['large', 'other'].map((name) => placeOf(read.graph.initializers.get(name)!)!.offset);
+  expect(offsets.some((offset) => offset % 4 !== 0)).toBe(true);
+  return read;
+}
+
+test.each<[string, () => Promise<Model>, boolean]>([
+  ['in memory', async () => model, false],
+  ['in a file', () => readModelFile(file, { file: 0, tensor: 1000 }), true],
+  ['in a file that is linked', () => readLinked(), true],
+  ['in a file and in memory', partlyInMemory, true],
+  ['in two folders', inTwoFolders, false],
+  ['in the model', inTheModel, false],
+])('a model gives the same results with its weights %s', async (_, read, mapsInPlace) => {
+  const { InferenceSession } = await loadNative();
+  const opened = vi.spyOn(InferenceSession, 'create');
   const before = left();
   const large = loadable(await read(), 0);
   expect(large).not.toBeInstanceOf(Uint8Array);
-  const expected = await results(loadable(model));
-  expect(await results(large)).toEqual(expected);
-  expect(await results(large, ['state.next'])).toEqual(await results(loadable(model), ['state.next']));
+  const found = await results(large);
+  const options = opened.mock.calls.at(-1)![1] as { extra: { session: Record<string, string> } };
+  opened.mockRestore();
+  // Copies for faster products would take as much memory as the weights.
+  expect(options.extra.session.disable_prepacking).toBe('1');
+  const mapped = options.extra.session.model_external_initializers_file_folder_path;
+  if (mapsInPlace) expect(mapped).toBe(realpathSync(folder));
+  else expect(mapped).toContain('thaw-weights-');
+  expect(await results(large, ['state.next'])).toEqual(found);
+  expect(found).toEqual(await results(loadable(await readModelFile(file, { file: 0, tensor: 1000 }), 0)));
+  for (const [name, { data }] of Object.entries(await results(loadable(model)))) {
+    const difference = (data as Float32Array).map((value, i) => Math.abs(value - Number(found[name].data[i])));
+    expect(Math.max(...difference), name).toBeLessThan(1e-4);
+  }
+  expect(left()).toBe(before);
+});
+
+/** As download caches keep them. */
+async function readLinked(): Promise<Model> {
+  const linked = join(folder, 'links');
+  mkdirSync(linked, { recursive: true });
+  for (const name of ['model.onnx', 'model.onnx_data']) {
+    rmSync(join(linked, name), { force: true });
+    symlinkSync(join(folder, name), join(linked, name));
+  }
+  return readModelFile(join(linked, 'model.onnx'), { file: 0, tensor: 1000 });
+}
+
+test('a model whose weights cannot be written to a disk gets them in memory', async () => {
+  const expected = await results(loadable(model, 0));
+  const handle = await open(file);
+  const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC', syscall: 'write' });
+  const writing = vi.spyOn(Object.getPrototypeOf(handle), 'writeFile').mockRejectedValue(full);
+  await handle.close();
+  const { InferenceSession } = await loadNative();
+  const opened = vi.spyOn(InferenceSession, 'create');
+  const before = left();
+  const found = await results(loadable(model, 0));
+  expect(writing).toHaveBeenCalled();
+  expect(opened.mock.calls.at(-1)![1]).toMatchObject({
+    externalData: [{ path: 'weights-0' }, { path: 'weights-1' }],
+    extra: { session: { disable_prepacking: '1' } },
+  });
+  vi.restoreAllMocks();
+  expect(found).toEqual(expected);
   expect(left()).toBe(before);
 });
 

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { deferredTensor } from '../../src/onnx/index.ts';
+import type { Runtime } from '../../src/runtime/index.ts';
 import { type MemoryRequest, planMemory, readSettings, type TrainSettingsInput } from '../../src/session/index.ts';
 import { imageCacheBytes } from '../../src/session/memory.ts';
 import { classification } from '../../src/tasks/index.ts';
@@ -47,6 +49,29 @@ describe('the memory of a training', () => {
     expect(several.memory!.estimate).toEqual(one.memory!.estimate);
   });
 
+  test('of a large model has one copy of the weights in each session, if the runtime maps them', async () => {
+    const { network, anatomy } = await prepared();
+    const bytes = 2 ** 31;
+    const unread = () => {
+      throw new Error('the weights were read');
+    };
+    const range = { length: bytes, read: unread, pieces: unread };
+    const large = deferredTensor('float32', [bytes / 4], range);
+    const { model } = network;
+    const initializers = new Map([...model.graph.initializers, ['frozen.weight', large]]);
+    const withLarge = {
+      anatomy,
+      network: { ...network, model: { ...model, graph: { ...model.graph, initializers } } },
+    };
+    const copies = async (chosen: Runtime) => {
+      const settings = readSettings({ batch: 12, trainable: 'head' });
+      const { memory } = await planMemory(withLarge, settings, { ...request, runtime: chosen });
+      return memory!.estimate.model / bytes;
+    };
+    expect(await copies(runtime)).toBeCloseTo(1, 3);
+    expect(await copies({ ...runtime, loadLarge: undefined })).toBeGreaterThan(5);
+  });
+
   test('does not change the settings if it is available, or if the limit is unknown', async () => {
     for (const limit of [1e12, undefined]) {
       const { settings, memory } = await plan({}, { limit });
@@ -80,22 +105,33 @@ describe('a batch that needs more memory than available', () => {
     expect((await plan({ memory: 'off' }, { limit })).settings.batch).toBe(12);
   });
 
-  test('stays whole, with the reason, if its parts would give another result', async () => {
+  test('stops the training, with the reason, if its parts would give another result', async () => {
     const network = { batchNorm: true };
     const limit = await limitBetween(4, 6, network);
-    const normalized = await plan({ batchNorm: 'training' }, { limit }, network);
-    expect(normalized.settings.batch).toBe(12);
-    expect(normalized.memory!.notice).toContain('batch normalization takes its statistics over the whole batch');
+    await expect(plan({ batchNorm: 'training' }, { limit }, network)).rejects.toMatchObject({
+      code: 'memory',
+      message: expect.stringContaining('batch normalization takes its statistics over the whole batch'),
+      hint: expect.stringContaining('--memory off trains anyway'),
+    });
+    expect((await plan({ batchNorm: 'training', memory: 'off' }, { limit }, network)).settings.batch).toBe(12);
     expect((await plan({ batchNorm: 'frozen' }, { limit }, network)).settings.batch).toBeLessThan(12);
-    const weighted = await plan({ loss: { classWeights: [1, 2, 3] } }, { limit });
-    expect(weighted.settings.batch).toBe(12);
-    expect(weighted.memory!.notice).toContain('class weights');
+    await expect(plan({ loss: { classWeights: [1, 2, 3] } }, { limit })).rejects.toThrow('class weights');
   });
 
-  test('stays whole, with a warning, if even single samples do not fit', async () => {
-    const { settings, memory } = await plan({}, { limit: 1e6 });
-    expect(settings.batch).toBe(12);
-    expect(memory!.notice).toContain('even one by one');
+  test('stops the training if even single samples do not fit', async () => {
+    for (const [settings, more, limit] of [
+      [{}, { limit: 1e6 }, 'are there'],
+      [{ memory: 1e6 }, {}, 'are allowed'],
+    ] as const) {
+      await expect(plan(settings, more)).rejects.toMatchObject({
+        code: 'memory',
+        message: expect.stringMatching(
+          new RegExp(
+            `^training takes about \\d+ MB with a batch of 12, and 1 MB ${limit}\\. With one sample at a time`,
+          ),
+        ),
+      });
+    }
   });
 });
 

@@ -5,6 +5,8 @@ import { elementCount, isHalf, type Tensor, widened } from '../../onnx/index.ts'
 const ENOUGH = 4;
 /** The largest tensor that is checked as a whole, in elements. */
 const MOST = 1 << 22;
+/** The same for filters and matrices: known blurs and ramps are far smaller, and large weights can stay in their files. */
+const MOST_OF_FILTER = 1 << 18;
 /** A bias of attention scores at or below this leaves nothing after softmax. */
 const MASKED = -100;
 
@@ -21,7 +23,7 @@ const MASKED = -100;
  */
 export function recognize(tensor: Tensor, isFilter = false): string | undefined {
   const count = elementCount(tensor.shape);
-  if (count < ENOUGH || count > MOST) return undefined;
+  if (count < ENOUGH || count > (isFilter ? MOST_OF_FILTER : MOST)) return undefined;
   const x = contentsOf(tensor);
   if (isSpaced(x)) return 'evenly spaced numbers';
   const { shape } = tensor;

@@ -1,12 +1,15 @@
 /** Passes a large model to onnxruntime-node, with its weights in files or in memory. */
-import { link, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { realpathSync } from 'node:fs';
+import { link, mkdtemp, open, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import {
   arrayOf,
   byteLengthOf,
   bytesOf,
+  ExternalData,
   encodeExternally,
+  type FilePlace,
   type Model,
   placeOf,
   type Tensor,
@@ -14,10 +17,14 @@ import {
 
 /** Smaller tensors are encoded with the model. */
 const LARGE = 2 ** 20;
+/** The most bytes of large tensors that are encoded with the model, because they are in no file. */
+const ENCODED = 2 ** 28;
 
 /** Arguments of `InferenceSession.create`. */
 export interface Source {
-  readonly model: Uint8Array | string;
+  readonly model: Uint8Array;
+  /** The folder of the files with the weights. */
+  readonly folder?: string;
   readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[];
   /** Removes temporary files after the session is open. */
   readonly close: () => Promise<void>;
@@ -27,42 +34,102 @@ export interface Source {
 type Wrap = (encoded: Uint8Array) => Uint8Array;
 
 /**
- * ONNX Runtime maps weights on disk into memory, without a copy. It only reads them from the model's own folder, so they get a second name
- * (a hard link) in a temporary folder. If that fails, Thaw reads the weights and passes them in memory.
+ * ONNX Runtime maps weights on disk into memory, without a copy. All their files must be in one folder. Thaw takes the folder in which they
+ * are. If there are several, or some weights are in no file (merged or trained ones) or not aligned, it puts all into a temporary folder: a
+ * link to each file, and one file for the others. If that fails, Thaw reads the weights and passes them in memory.
  */
 export async function largeModel(model: Model, wrap: Wrap): Promise<Source> {
-  return (await linked(model, wrap)) ?? inMemory(model, wrap);
+  const weights = [...model.graph.initializers.values()].filter(isLarge);
+  const places = new Map(weights.flatMap((tensor) => entryOf(tensor)));
+  const loose = weights.filter((tensor) => !places.has(tensor));
+  return (
+    inTheirFolder(model, places, loose, wrap) ??
+    (await inTemporaryFolder(model, places, loose, wrap)) ??
+    (await inTemporaryFolder(model, new Map(), weights, wrap)) ??
+    inMemory(model, wrap)
+  );
 }
 
 const isLarge = (tensor: Tensor): boolean => tensor.type !== 'string' && byteLengthOf(tensor) >= LARGE;
 
-async function linked(model: Model, wrap: Wrap): Promise<Source | undefined> {
-  // Windows cannot remove a link to a mapped file.
-  if (process.platform === 'win32') return undefined;
-  const large = [...model.graph.initializers.values()].filter(isLarge);
-  const places = new Map(large.map((tensor) => [tensor, placeOf(tensor)]));
-  const isAligned = (tensor: Tensor) => {
+type Places = ReadonlyMap<Tensor, FilePlace>;
+
+/** A tensor with its place, if its numbers can be read there. */
+function entryOf(tensor: Tensor): [Tensor, FilePlace][] {
+  const place = placeOf(tensor);
+  if (!place || place.offset % (arrayOf(tensor.type)?.BYTES_PER_ELEMENT ?? 1) !== 0) return [];
+  return [[tensor, { ...place, path: realpathSync(place.path) }]];
+}
+
+const pathsOf = (places: Places): string[] => [...new Set([...places.values()].map(({ path }) => path))];
+
+function inTheirFolder(model: Model, places: Places, loose: readonly Tensor[], wrap: Wrap): Source | undefined {
+  const [folder, ...others] = new Set(pathsOf(places).map((path) => dirname(path)));
+  const bytes = loose.reduce((all, tensor) => all + byteLengthOf(tensor), 0);
+  if (folder === undefined || others.length || bytes > ENCODED) return undefined;
+  const encoded = encodeExternally(model, (tensor) => {
     const place = places.get(tensor);
-    return place && place.offset % (arrayOf(tensor.type)?.BYTES_PER_ELEMENT ?? 1) === 0;
-  };
-  if (!large.every(isAligned)) return undefined;
-  const paths = [...new Set([...places.values()].map((place) => place!.path))];
-  const folder = await mkdtemp(join(tmpdir(), 'thaw-weights-'));
+    return place && { location: basename(place.path), offset: place.offset };
+  });
+  return { model: wrap(encoded), folder, close: async () => undefined };
+}
+
+async function inTemporaryFolder(
+  model: Model,
+  places: Places,
+  loose: readonly Tensor[],
+  wrap: Wrap,
+): Promise<Source | undefined> {
+  // Windows cannot remove a file that is mapped.
+  if (process.platform === 'win32') return undefined;
+  const paths = pathsOf(places);
+  const folder = await mkdtemp(join(await diskFolder(), 'thaw-weights-')).catch(() => undefined);
+  if (folder === undefined) return undefined;
   const close = () => rm(folder, { recursive: true, force: true });
   try {
     for (const [i, path] of paths.entries()) await link(path, join(folder, `weights-${i}`));
-    const file = join(folder, 'model.onnx');
+    const written = new ExternalData('others', LARGE);
+    const offsets = new Map(loose.map((tensor) => [tensor, written.offsetOf(tensor)]));
+    await writeParts(join(folder, written.location), written.parts);
     const encoded = encodeExternally(model, (tensor) => {
       const place = places.get(tensor);
-      return place && { location: `weights-${paths.indexOf(place.path)}`, offset: place.offset };
+      if (place) return { location: `weights-${paths.indexOf(place.path)}`, offset: place.offset };
+      const offset = offsets.get(tensor);
+      return offset === undefined ? undefined : { location: written.location, offset };
     });
-    await writeFile(file, wrap(encoded));
-    return { model: file, close };
-  } catch {
-    // Another file system, or one without hard links.
+    return { model: wrap(encoded), folder, close };
+  } catch (error) {
     await close();
-    return undefined;
+    // Another file system, one without hard links, or a full disk.
+    if (isSystemError(error)) return undefined;
+    throw error;
   }
+}
+
+const isSystemError = (error: unknown): boolean => (error as NodeJS.ErrnoException).syscall !== undefined;
+
+async function writeParts(path: string, parts: Iterable<Uint8Array>): Promise<void> {
+  const file = await open(path, 'wx');
+  try {
+    for (const part of parts) await file.writeFile(part);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Types of Linux's file systems that are in memory. */
+const IN_MEMORY = new Set([0x01021994, 0x858458f6]);
+/** The folder of Linux for large temporary files. */
+const ON_DISK = '/var/tmp';
+
+/** A folder for temporary files that is on a disk, if there is one. */
+async function diskFolder(): Promise<string> {
+  const isOnDisk = (path: string) =>
+    statfs(path)
+      .then(({ type }) => !IN_MEMORY.has(type))
+      .catch(() => false);
+  if (process.platform !== 'linux' || (await isOnDisk(tmpdir()))) return tmpdir();
+  return (await isOnDisk(ON_DISK)) ? ON_DISK : tmpdir();
 }
 
 function inMemory(model: Model, wrap: Wrap): Source {

@@ -29,7 +29,9 @@ function nativeRuntime(device: string, options: OrtOptions): Runtime {
     // State is large, so outputs are written in place.
     const refusal = resident && device === 'cpu' ? await refusalOf(runtime) : undefined;
     const source = await prepare((encoded) => (refusal ? withRefused(encoded) : encoded));
-    const { model, externalData } = source;
+    const { model, externalData, folder } = source;
+    // Prepared copies of all weights would double the memory, and save nothing measurable next to products of whole batches.
+    const large = folder || externalData;
     try {
       const sessionOptions: OrtOptions = {
         executionProviders: ['cpu'],
@@ -42,6 +44,8 @@ function nativeRuntime(device: string, options: OrtOptions): Runtime {
         extra: {
           session: {
             ...(integerKernels ? {} : withoutIntegerKernels),
+            ...(large && { disable_prepacking: '1' }),
+            ...(folder && { model_external_initializers_file_folder_path: folder }),
             ...(spinning ? { force_spinning_stop: '1' } : { intra_op: { allow_spinning: '0' } }),
           },
         },
@@ -49,12 +53,7 @@ function nativeRuntime(device: string, options: OrtOptions): Runtime {
         ...(externalData && { externalData }),
         graphOptimizationLevel: optimization === 'none' ? 'disabled' : 'all',
       };
-      // The overloads are for a path and for bytes.
-      const create = InferenceSession.create as (
-        model: string | Uint8Array,
-        options: OrtOptions,
-      ) => Promise<ort.InferenceSession>;
-      const session = await create(model, sessionOptions);
+      const session = await InferenceSession.create(model, sessionOptions);
       if (refusal === undefined) return wrapSession(session, { Tensor, writesTargets: true });
       const runs = new UnreadRuns(session, Tensor, refusal);
       const run = runs.run.bind(runs);

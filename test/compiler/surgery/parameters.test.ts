@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { groupsOf } from '../../../src/compiler/surgery/index.ts';
 import { recognize } from '../../../src/compiler/surgery/recognized.ts';
-import type { Tensor } from '../../../src/onnx/index.ts';
+import { deferredTensor, type Tensor } from '../../../src/onnx/index.ts';
 import { type NodeLine, smallModel, tensor, weights } from '../../small-models.ts';
 
 /** The parameters of `x · fc.weight`, with some nodes between `h`, the product, and `z`, the input of `head.weight`. */
@@ -168,4 +168,17 @@ describe('constants', () => {
     (moved.data as Float32Array)[37] += 0.01;
     expect(recognize(moved)).toBeUndefined();
   });
+});
+
+test('large matrices are parameters, and stay in their files', () => {
+  const unread = () => {
+    throw new Error('the weights were read');
+  };
+  const large = deferredTensor('float32', [8, 65536], { length: 8 * 65536 * 4, read: unread, pieces: unread });
+  const parameters = parametersOf(
+    { 'up.weight': large, 'down.weight': weights([65536, 8]) },
+    ['MatMul', ['h', 'up.weight'], ['wide']],
+    ['MatMul', ['wide', 'down.weight'], ['z']],
+  );
+  expect(parameters).toEqual(['up.weight', 'down.weight']);
 });

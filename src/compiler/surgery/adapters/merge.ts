@@ -1,4 +1,4 @@
-import { elementCount, type Tensor, tensor } from '../../../onnx/index.ts';
+import { changedFloats, elementCount, type Tensor } from '../../../onnx/index.ts';
 import { adapterNames } from './names.ts';
 import { type LoraOptions, scaleOf } from './targets.ts';
 
@@ -31,7 +31,10 @@ export function mergeAdapters(
   return merged;
 }
 
-/** W + s · BA, or W + s · AB if W is stored as [inputs, outputs]; for a grouped convolution, group by group. */
+/**
+ * W + s · BA, or W + s · AB if W is stored as [inputs, outputs]; for a grouped convolution, group by group. If W is in a file, the sum is
+ * computed when it is read.
+ */
 export function withAdapter(weight: Tensor, a: Tensor, b: Tensor, scale: number): Tensor {
   const rows = weight.shape[0];
   const columns = elementCount(weight.shape.slice(1));
@@ -39,18 +42,25 @@ export function withAdapter(weight: Tensor, a: Tensor, b: Tensor, scale: number)
   const [left, right] = outputsFirst ? [b, a] : [a, b];
   const rank = elementCount(left.shape) / rows;
   const group = elementCount(right.shape) / (rank * columns);
-  const [w, l, r] = [weight, left, right].map(({ data }) => data as Float32Array);
-  const sum = new Float32Array(w.length);
+  const [l, r] = [left, right].map(({ data }) => data as Float32Array);
   const row = new Float64Array(columns);
-  for (let i = 0; i < rows; i++) {
-    row.fill(0);
+  /** The product's numbers of a row, from a column on. */
+  const productOf = (i: number, from: number, to: number) => {
+    row.fill(0, from, to);
     const block = Math.floor((i * group) / rows) * rank;
     for (let k = 0; k < rank; k++) {
       const factor = l[i * rank + k] * scale;
-      const from = (block + k) * columns;
-      for (let j = 0; j < columns; j++) row[j] += factor * r[from + j];
+      const start = (block + k) * columns;
+      for (let j = from; j < to; j++) row[j] += factor * r[start + j];
     }
-    for (let j = 0; j < columns; j++) sum[i * columns + j] = w[i * columns + j] + row[j];
-  }
-  return tensor('float32', weight.shape, sum);
+  };
+  return changedFloats(weight, (numbers, first) => {
+    for (let done = 0; done < numbers.length; ) {
+      const i = Math.floor((first + done) / columns);
+      const from = first + done - i * columns;
+      const to = Math.min(columns, from + numbers.length - done);
+      productOf(i, from, to);
+      for (let j = from; j < to; j++) numbers[done++] += row[j];
+    }
+  });
 }
