@@ -403,7 +403,7 @@ export const TRAIN_FLAGS = flagsOf({
         kind: 'text',
         value: 'SIZE',
         description:
-          'memory limit of training, such as 4GB; Thaw splits a batch that needs more, with the same update; off: never split',
+          'memory limit of training, such as 4GB; Thaw splits a batch that needs more, with the same update, or stops before training; off: does neither',
         default: 'auto: the available memory',
       },
       artifacts: {

@@ -88,9 +88,7 @@ export class StageMemory {
     const boundary = models.boundary.filter(({ name }) => !inputs.some((input) => input.name === name));
     const step = graphMemory(models.step.graph, models.typeOf, at);
     const evaluation = graphMemory(models.evaluation.model.graph, models.evaluation.typeOf, at);
-    const frozen = boundary.length
-      ? graphMemory(network.model.graph, own, { ...at, batch: Math.min(CHUNK, batch) }).values
-      : 0;
+    const frozen = boundary.length ? graphMemory(network.model.graph, own, { ...at, batch: CHUNK }).values : 0;
     const values = ARENA * (step.values + evaluation.values + frozen) + bytes(models.noise) + bytes(boundary);
     // The factor was chosen without these, on the trainings of docs/robustness.md.
     const inPlace = [...plan.trainable].flatMap((name) => (models.inPlace.has(name) ? [{ name }] : []));

@@ -1,6 +1,7 @@
 import type { Inference } from '../compiler/shapes/index.ts';
 import type { TrainingPlan } from '../compiler/step/index.ts';
 import { selectionText } from '../compiler/surgery/index.ts';
+import { elementCount } from '../onnx/index.ts';
 import { type Metric, merit, metricOf } from '../tasks/index.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
 import type { EpochRow, StageEnd, StageInfo, StagePlan } from './events.ts';
@@ -46,7 +47,7 @@ export function layersOf(
 ): Pick<StageInfo, 'groups' | 'thawed' | 'trainable' | 'frozen'> {
   const { initializers } = model.graph;
   const size = (names: Iterable<string>) =>
-    [...names].reduce((all, name) => all + initializers.get(name)!.data.length, 0);
+    [...names].reduce((all, name) => all + elementCount(initializers.get(name)!.shape), 0);
   const having = (wanted: (name: string) => boolean) =>
     groups.filter(({ parameters }) => parameters.some(wanted)).map(({ name }) => name);
   const all = groups.flatMap((group) => group.parameters);

@@ -5,7 +5,7 @@
  *     // x·σ(x)
  *     rule(op('Mul', any('x'), op('Sigmoid', any('x'))), ({ x }) => …)
  */
-import { type GraphView, type Node, numbersOf } from '../../onnx/index.ts';
+import { elementCount, type GraphView, type Node, numbersOf } from '../../onnx/index.ts';
 
 /** Values of the names in a pattern: values of the graph (by name), nodes and numbers. */
 type Bindings = Readonly<Record<string, string | number | Node>>;
@@ -63,14 +63,15 @@ export const any = <N extends string>(
 export const scalar = <N extends string>(name: N): Pattern<Readonly<Record<N, number>>> =>
   new Pattern((value, bound, { view }) => {
     const known = view.constant(value);
-    const isNumber = known?.type === 'float32' && known.data.length === 1 && known.shape.length <= 1;
+    const isNumber = known?.type === 'float32' && known.shape.length <= 1 && elementCount(known.shape) === 1;
     return isNumber ? [{ ...bound, [name]: numbersOf(known)[0] }] : NONE;
   });
 
 const equalTo = (number: number): Pattern =>
   new Pattern((value, bound, { view }) => {
     const known = view.constant(value);
-    const isEqual = known?.data.length === 1 && Math.abs(numbersOf(known)[0] - number) <= 1e-6 * Math.abs(number);
+    const isEqual =
+      known && elementCount(known.shape) === 1 && Math.abs(numbersOf(known)[0] - number) <= 1e-6 * Math.abs(number);
     return isEqual ? [bound] : NONE;
   });
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { freemem, totalmem } from 'node:os';
+import { freemem, platform, totalmem } from 'node:os';
 
 /** Usable fraction of the memory, because estimates are not exact, and other programs run too. */
 const PLANNED = 0.9;
@@ -10,12 +10,15 @@ export const memoryLimit = (): number => PLANNED * (process.memoryUsage.rss() + 
 /** Available memory of the machine or the container, in bytes. */
 export function availableMemory(): number {
   const constraint = process.constrainedMemory();
-  const free = freemem();
+  const free = freeMemory();
   if (!constraint || constraint > totalmem()) return free;
   // Only in newer versions of Node 20.
   const left = process.availableMemory?.() ?? constraint - process.memoryUsage.rss();
   return Math.min(free, constraint, left + reclaimable());
 }
+
+/** Free memory of the machine. macOS reports only unused memory, which is little: it keeps files of earlier programs in the rest. */
+const freeMemory = (): number => (platform() === 'darwin' ? Math.max(freemem(), totalmem() / 2) : freemem());
 
 /** Reclaimable page cache. A container's memory usage includes it, but the system frees it on demand. */
 function reclaimable(): number {
