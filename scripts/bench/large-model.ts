@@ -152,6 +152,19 @@ try {
   await measured('a step of the artifacts', ['-e', STEP, artifacts]);
   const settings = ['--out', run, '--trainable', 'head', '--epochs', '2', '--size', String(SIDE), '--no-artifacts'];
   await measured('train', [options.thaw, 'train', model, join(folder, 'images'), ...settings]);
+  const lora = [
+    '--out',
+    join(folder, 'lora'),
+    '--lora',
+    '8',
+    '--epochs',
+    '2',
+    '--size',
+    String(SIDE),
+    '--no-artifacts',
+  ];
+  await measured('train, LoRA', [options.thaw, 'train', model, join(folder, 'images'), ...lora]);
+  rmSync(join(folder, 'lora'), { recursive: true });
   await measured('export', [options.thaw, 'export', run, '--out', join(folder, 'exported.onnx')]);
 } finally {
   if (!options.keep) rmSync(folder, { recursive: true, force: true });

@@ -1,6 +1,7 @@
 import type { ImageReader } from '../data/index.ts';
-import type { Model } from '../onnx/index.ts';
-import type { Runtime } from '../runtime/index.ts';
+import { ThawError } from '../errors.ts';
+import { type Model, weightBytes } from '../onnx/index.ts';
+import { ENCODED, type Runtime } from '../runtime/index.ts';
 import type { Explanation } from './explainer.ts';
 import { Predictor } from './predictor.ts';
 
@@ -21,13 +22,20 @@ const STEPS = 16;
 /**
  * Explains answers of a finished model by the method that suits it, for a report.
  *
- * @throws ThawError if the model gives no map. Images that cannot be read are skipped.
+ * @throws ThawError if the model gives no map, or is so large that gradients would take more memory than its training. Images that cannot be
+ * read are skipped.
  */
 export async function answerMaps(
   model: Model,
   asked: readonly ExplainedAnswers[],
   { runtime, reader }: { readonly runtime: Runtime; readonly reader: ImageReader },
 ): Promise<AnswerMaps> {
+  if (weightBytes(model.graph.initializers) > ENCODED)
+    throw new ThawError(
+      'memory',
+      'maps of a model with more than 1 GiB of weights take more memory and time than its training',
+      'Make them with thaw explain',
+    );
   const files = { name: 'model', source: 'model' };
   const predictor = await Predictor.open({ model, files, settings: { batch: BATCH } }, { runtime });
   const pairs = asked.flatMap(({ file, labels }) => labels.map((label) => ({ file, label })));
