@@ -3,13 +3,32 @@
  * runs, and in brackets the CPU time of all threads, which depends less on other work on the machine. A star marks the lowering that Thaw
  * chooses.
  *
- *     npx tsx scripts/bench/lowerings.ts [part of a layer's name] [part of an adjoint's name]
+ *     npx tsx scripts/bench/lowerings.ts [part of a layer's name] [part of an adjoint's name] [--wasm]
+ *
+ * `--wasm` runs onnxruntime-web, as pages do, on the same number of threads.
  */
-import * as ort from 'onnxruntime-node';
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
 import * as adjoint from '../../src/compiler/autodiff/adjoint.ts';
 import { FAMILIES } from '../../src/compiler/kernels/families.ts';
 import { lower, prune } from '../../src/compiler/kernels/index.ts';
-import { convolvedShape, GraphBuilder, plainAttributes, type Value, writeModel } from '../../src/onnx/index.ts';
+import type { Machine } from '../../src/compiler/kernels/lowering.ts';
+import { convolvedShape, GraphBuilder, plainAttributes, tensor, type Value, writeModel } from '../../src/onnx/index.ts';
+import { machineOf } from '../../src/runtime/index.ts';
+import { wasmRuntime } from '../../src/runtime/node/wasm.ts';
+import { cpuRuntime } from './workers/thaw-network.ts';
+
+const {
+  values: { wasm },
+  positionals: [layerFilter = '', adjointFilter = ''],
+} = parseArgs({ allowPositionals: true, options: { wasm: { type: 'boolean' } } });
+
+const threads = availableParallelism();
+// A thread that spins while it waits would count as working.
+const still = { session: { intra_op: { allow_spinning: '0' } } };
+const runtime = wasm ? wasmRuntime(threads) : cpuRuntime(threads, { extra: still });
+// The standard layout, also on a processor with kernels for blocks.
+const machine: Machine = { ...(await machineOf(runtime)), block: undefined };
 
 const BATCH = 16;
 const REPEATS = 5;
@@ -42,6 +61,11 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   'depthwise 3x3 144 56': { channels: 144, size: 56, kernel: 3, group: 144 },
   'depthwise 3x3/2 96 112': { channels: 96, size: 112, kernel: 3, stride: 2, group: 96 },
   'depthwise 5x5 480 14': { channels: 480, size: 14, kernel: 5, group: 480 },
+  'depthwise 3x3 32 112': { channels: 32, size: 112, kernel: 3, group: 32 },
+  'depthwise 3x3/2 144 56': { channels: 144, size: 56, kernel: 3, stride: 2, group: 144 },
+  'depthwise 3x3 192 28': { channels: 192, size: 28, kernel: 3, group: 192 },
+  'depthwise 3x3/2 192 28': { channels: 192, size: 28, kernel: 3, stride: 2, group: 192 },
+  'depthwise 3x3 384 14': { channels: 384, size: 14, kernel: 3, group: 384 },
   'depthwise 3x3 960 7': { channels: 960, size: 7, kernel: 3, group: 960 },
   'pool 3x3/2 64 112': { channels: 64, size: 112, kernel: 3, stride: 2, pool: true },
   'pool 2x2/2 128 56': { channels: 128, size: 56, kernel: 2, stride: 2, pool: true },
@@ -93,7 +117,7 @@ function namesOf(emit: Emit): string[] {
     op: node.op,
     inputs: node.inputs.map((name) => b.value(name)),
     attributes: plainAttributes(node),
-    machine: {},
+    machine,
   };
   const all = FAMILIES[node.op](call);
   const chosen = all.find(({ suits }) => suits)?.name;
@@ -104,7 +128,7 @@ function namesOf(emit: Emit): string[] {
 async function prepared(emit: Emit, lowering: string): Promise<() => Promise<Time>> {
   const b = new GraphBuilder();
   const { inputs, output } = emit(b);
-  lower(b, [output.name], { choose: (_, all) => all.find(({ name }) => name === lowering)! });
+  lower(b, [output.name], { machine, choose: (_, all) => all.find(({ name }) => name === lowering)! });
   // Reads only a corner of the result, because a result that ends in a `Reshape` would have to be copied.
   const corner = output.shape.reduce(
     (rest: Value, _, i) => (i === 0 ? rest : b.slice(rest, i, 0, 1)),
@@ -116,15 +140,11 @@ async function prepared(emit: Emit, lowering: string): Promise<() => Promise<Tim
   const graph = b.graph('bench', fed, [corner]);
   const opsets = { '': 18, 'com.microsoft': 1 };
   const model = { irVersion: 9, opsets, producerName: 'thaw', producerVersion: '', graph, metadata: {} };
-  const session = await ort.InferenceSession.create(writeModel(model), {
-    logSeverityLevel: 3,
-    // A thread that spins while it waits would count as working.
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
-  });
+  const session = await runtime.load(writeModel(model));
   const tensorFor = ({ shape }: Value) => {
     const sizes = shape.map((d) => (typeof d === 'number' ? d : BATCH));
     const data = Float32Array.from({ length: sizes.reduce((all, d) => all * d, 1) }, (_, i) => Math.sin(i));
-    return new ort.Tensor('float32', data, sizes);
+    return tensor('float32', sizes, data);
   };
   const feeds = Object.fromEntries(fed.map((value) => [value.name, tensorFor(value)]));
   const fetches = { [corner.name]: tensorFor(corner) };
@@ -136,7 +156,6 @@ async function prepared(emit: Emit, lowering: string): Promise<() => Promise<Tim
   };
 }
 
-const [layerFilter = '', adjointFilter = ''] = process.argv.slice(2);
 for (const [layer, sizes] of Object.entries(LAYERS)) {
   if (!layer.includes(layerFilter)) continue;
   for (const [name, emit] of adjointsOf(sizes)) {

@@ -59,11 +59,9 @@ function lowerFor(b: GraphBuilder, { outputs, machine, stored = new Map() }: End
   lower(b, wanted, { machine });
   prune(b, wanted);
   // Only the native CPU has kernels for blocks. There a loop costs little, and caches matter most.
-  if (machine?.block) {
-    stacksBySample(b, wanted);
-    chainsBySample(b, wanted);
-    transposeFirst(b);
-  }
+  if (machine?.block) stacksBySample(b, wanted);
+  if (machine?.processor) chainsBySample(b, wanted);
+  if (machine?.block) transposeFirst(b);
   b.nodes = withoutCopies(b.nodes, wanted);
 }
 

@@ -111,6 +111,42 @@ it('grouped convolutions make whole multiples of each channel if the machine pre
   expect(deviation(whole.result, Float64Array.from(plain.result.data as Float32Array))).toBeLessThan(1e-6);
 });
 
+it('no large sum runs over the last axis if the machine adds such elements one by one', async () => {
+  const gradientsOf = async (machine: Machine) => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [2, 3, 28, 28]);
+    const dy = b.input('dy', 'float32', [2, 3, 28, 28]);
+    const w = b.input('w', 'float32', [3, 1, 3, 3]);
+    const attributes = { group: 3, strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1] };
+    const gradients = [convWeightGradient(b, x, dy, w, attributes), channelSum(b, dy)].map((value) => value.name);
+    const sums: boolean[] = [];
+    const reduce = b.reduceSum;
+    b.reduceSum = (value, axes = [], options) => {
+      const size = value.shape.reduce<number>((all, d) => all * Number(d), 1);
+      sums.push(size > 1000 && axes.includes(value.shape.length - 1));
+      return reduce(value, axes, options);
+    };
+    lower(b, gradients, { machine });
+    const outputs = gradients.map((name) => b.value(name));
+    const session = await ort.InferenceSession.create(encode(b, [x, dy], outputs), { logSeverityLevel: 3 });
+    const feeds = { x: random(1, [2, 3, 28, 28]), dy: random(2, [2, 3, 28, 28]) };
+    const results = await session.run(
+      Object.fromEntries(
+        Object.entries(feeds).map(([name, { data, shape }]) => [name, new ort.Tensor(data as Float32Array, shape)]),
+      ),
+    );
+    return { large: sums.filter(Boolean).length, results: gradients.map((name) => results[name]) };
+  };
+  const plain = await gradientsOf({});
+  const scalar = await gradientsOf({ scalarSums: true });
+  expect(plain.large).toBeGreaterThan(0);
+  expect(scalar.large).toBe(0);
+  plain.results.forEach((expected, i) => {
+    const actual = { type: 'float32' as const, shape: expected.dims, data: scalar.results[i].data as Float32Array };
+    expect(deviation(actual, Float64Array.from(expected.data as Float32Array))).toBeLessThan(1e-5);
+  });
+});
+
 describe('withoutCopies', () => {
   it('gives a result the name of the output that an Identity would copy it to, and updates its other readers', () => {
     const b = new GraphBuilder();

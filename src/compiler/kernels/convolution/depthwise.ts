@@ -99,6 +99,52 @@ function tapByTap(b: GraphBuilder, call: Call): Value {
   return b.reshape(sum, w.shape);
 }
 
+/**
+ * Large maps, if sums over the last axis are slow: for one image at a time, tap (i, j) is the product of ∂y and the padded x from position
+ * (i, j) on. Both are flat and have rows of one length, so that each shift is one piece of memory. Strides split x into phases first. The
+ * sums over the columns wait until those of all images are added.
+ */
+function shifted(b: GraphBuilder, call: Call): Value {
+  const { x, dy, w, channels, kernel, strides, out } = call;
+  const taps = kernel.map((k, axis) => range(k).map((t) => phaseOfTap(call, axis, t)));
+  const [rows, columns] = taps.map((axis) => axis.at(-1)!.shift);
+  // The last tap ends in the row after the last one that it needs.
+  const size = [out[0] + rows + 1, out[1] + columns];
+  const start = b.expand(b.scalar(0, x.type), [channels, call.taps, size[1]]);
+  const sum = sumOverBatch(b, [x, dy], start, (before, [image, gradient]) => {
+    const padded = padTo(b, image, call.begins, [size[0] * strides[0], size[1] * strides[1]]);
+    const left = b.pad(gradient, [0, 0, 0], [0, 0, columns]);
+    const sums = taps[0].flatMap((row) =>
+      taps[1].map((column) => {
+        const phase = [row, column].reduce(
+          (rest, { phase }, i) =>
+            strides[i] === 1 ? rest : b.slice(rest, 1 + i, phase, size[i] * strides[i], strides[i]),
+          padded,
+        );
+        const from = row.shift * size[1] + column.shift;
+        const flat = b.slice(b.reshape(phase, [channels, size[0] * size[1]]), 1, from, from + out[0] * size[1]);
+        return b.reduceSum(b.mul(b.reshape(flat, left.shape), left), [1], { keepdims: true });
+      }),
+    );
+    return b.add(before, b.concat(sums, 1));
+  });
+  return b.reshape(b.reduceSum(sum, [2]), w.shape);
+}
+
+/** The phase of the padded x that a tap sees, and the position in it under the first window. */
+const phaseOfTap = ({ strides, dilations }: Call, axis: number, tap: number) => {
+  const at = tap * dilations[axis];
+  return { phase: at % strides[axis], shift: Math.floor(at / strides[axis]) };
+};
+
+/** An image `[C, …]` with zeros before and after it, or cut at its end, to these sizes. */
+function padTo(b: GraphBuilder, image: Value, before: readonly number[], sizes: readonly number[]): Value {
+  const missing = sizes.map((size, i) => size - before[i] - (image.shape[1 + i] as number));
+  const after = missing.map((count) => Math.max(count, 0));
+  const padded = b.pad(image, [0, ...before], [0, ...after]);
+  return sizes.reduce((rest, size, i) => (missing[i] < 0 ? b.slice(rest, 1 + i, 0, size) : rest), padded);
+}
+
 /** Ways to write the gradient for two-dimensional depthwise filters. The limits were measured. */
 export const DEPTHWISE: readonly Lowering<Call>[] = [
   {
@@ -107,6 +153,13 @@ export const DEPTHWISE: readonly Lowering<Call>[] = [
     applies: (call) => isPlane(call) && call.positions * product(call.spatial) * call.taps <= 2 ** 18,
     suits: ({ positions }) => positions <= 49,
     emit: outer,
+  },
+  {
+    name: 'shifted',
+    applies: isPlane,
+    // Slices that split large maps into phases take most of the time.
+    suits: (call) => call.machine.scalarSums === true && call.out[1] >= 28 && (isUnstrided(call) || call.out[1] < 56),
+    emit: shifted,
   },
   { name: 'diagonals', applies: isPlane, suits: ({ out }) => out[1] <= 28, emit: diagonals },
   { name: 'tap-by-tap', applies: isPlane, suits: isUnstrided, emit: tapByTap },

@@ -1,5 +1,5 @@
-import type { GraphBuilder, Value } from '../../../onnx/index.ts';
-import { type Family, family, type Lowering } from '../lowering.ts';
+import { type GraphBuilder, product, type Value } from '../../../onnx/index.ts';
+import { type Family, family, type Lowering, type Machine } from '../lowering.ts';
 import { insertZeros } from '../zero-insertion.ts';
 import { hasOpenSizes, inputGradientAtRunTime } from './at-run-time.ts';
 import {
@@ -38,6 +38,10 @@ export interface Layout<M extends Value, W extends Value, T extends Value> {
 }
 
 type Filter = Value<FilterShape>;
+
+interface InputGradientCall extends Convolution {
+  readonly machine: Machine;
+}
 
 const standardLayout = (
   b: GraphBuilder,
@@ -95,6 +99,14 @@ function pointwise(b: GraphBuilder, call: Convolution): Value {
   return b.reshape(b.fusedMatMul(left, right, { transA: true }), x.shape);
 }
 
+/** The same for small maps: one product over batch and positions fills the vectors that the positions of one image do not. */
+function pointwiseAtOnce(b: GraphBuilder, { dy, w, x, batch, channels, filters, positions }: Convolution): Value {
+  const moved = b.transpose(b.reshape(dy, [batch, filters, positions]), [1, 0, 2]);
+  const right = b.reshape(moved, [filters, product([batch, positions])]);
+  const all = b.gemm(b.reshape(w, [filters, channels]), right, undefined, { transA: true });
+  return b.reshape(b.transpose(b.reshape(all, [channels, batch, positions]), [1, 0, 2]), x.shape);
+}
+
 /** Whether each phase has taps, and its taps are adjacent. */
 export const hasPhases = ({ kernel, strides, dilations }: Geometry): boolean =>
   kernel.every((k, i) => k >= strides[i] && dilations[i] === 1);
@@ -148,7 +160,13 @@ function phase<M extends Value, T extends Value>(
   );
 }
 
-const LOWERINGS: readonly Lowering<Convolution>[] = [
+const LOWERINGS: readonly Lowering<InputGradientCall>[] = [
+  {
+    name: 'pointwise-at-once',
+    applies: (call) => isPointwise(call) && isUnstrided(call) && call.group === 1,
+    suits: ({ positions, machine }) => machine.scalarSums === true && positions <= 64,
+    emit: pointwiseAtOnce,
+  },
   { name: 'pointwise', applies: (call) => isPointwise(call) && isUnstrided(call), emit: pointwise },
   {
     name: 'transposed',
@@ -168,7 +186,7 @@ const LOWERINGS: readonly Lowering<Convolution>[] = [
 ];
 
 const withKnownSizes = family(
-  ({ inputs: [dy, w, x], attributes }) => convolutionOf({ x, w, dy }, attributes),
+  ({ inputs: [dy, w, x], attributes, machine }) => ({ machine, ...convolutionOf({ x, w, dy }, attributes) }),
   LOWERINGS,
 );
 
