@@ -9,7 +9,7 @@ export type Ort = typeof ort;
 interface Wrapping {
   /** The runtime's own class. The runtime silently treats an instance of another copy of the class as an option. */
   readonly Tensor: Ort['Tensor'];
-  /** Whether outputs are written directly into given tensors. WebAssembly has its own memory and returns a copy. */
+  /** Whether outputs are written directly into given tensors. WebAssembly fills a copy in its own memory. */
   readonly writesTargets: boolean;
   /** Outputs to keep on the device, if possible. */
   readonly resident?: readonly string[];
@@ -40,7 +40,11 @@ export function wrapSession(session: ort.InferenceSession, wrapping: Wrapping): 
       if (isNames(fetches)) return mapValues(await session.run(ortFeeds, fetches), fromOrt);
       if (!writesTargets) {
         const results = await session.run(ortFeeds, Object.keys(fetches));
-        return mapValues(fetches, (_, name) => fromOrt(results[name]));
+        return mapValues(fetches, (target, name) => {
+          const result = fromOrt(results[name]);
+          (target?.data as Float32Array | undefined)?.set(result.data as Float32Array);
+          return target ?? result;
+        });
       }
       const results = await run(
         ortFeeds,

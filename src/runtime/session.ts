@@ -37,8 +37,7 @@ export interface Session {
    * Runs the model.
    *
    * @param feeds by input name
-   * @param fetches the requested outputs; default: all. A tensor given for an output may be written in place, without a copy; the result
-   *   names the tensor with the value.
+   * @param fetches the requested outputs; default: all. A tensor given for an output is written in place, without a copy.
    */
   run(
     feeds: Feeds,
