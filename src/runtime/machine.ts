@@ -13,8 +13,6 @@ export interface MachineTraits {
   readonly block?: number;
   /** Grouped convolutions produce a multiple of this many channels per group; see `Machine` in src/compiler/kernels. */
   readonly copies?: number;
-  /** Whether it computes on the processor, natively or with WebAssembly. */
-  readonly processor?: boolean;
   /** Whether sums over the last axis add one number at a time; see `Machine` in src/compiler/kernels. */
   readonly scalarSums?: boolean;
   /** Whether the runtime writes outputs directly into given tensors. */
@@ -35,7 +33,6 @@ const machines = new WeakMap<Runtime, Promise<MachineTraits>>();
 const traitsOf = async (runtime: Runtime): Promise<MachineTraits> => ({
   block: await probe(runtime),
   copies: runtime.device === 'webgpu' ? 4 : undefined,
-  processor: runtime.device === 'cpu' || runtime.device === 'wasm',
   // Eigen, which adds up the elements, has no vector instructions for WebAssembly.
   scalarSums: runtime.device === 'wasm',
   inPlace: runtime.device === 'cpu',

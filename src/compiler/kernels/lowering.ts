@@ -9,8 +9,6 @@ export interface Machine {
    * wrong numbers if it is not a multiple of 4.
    */
   readonly copies?: number;
-  /** Whether it is a processor: a loop costs little there, and caches matter most. */
-  readonly processor?: boolean;
   /** Whether sums over the last axis add one number at a time, many times slower than sums over an axis before it. */
   readonly scalarSums?: boolean;
   /** Whether a run writes state to given places, which may be the state's own. */

@@ -58,9 +58,9 @@ function lowerFor(b: GraphBuilder, { outputs, machine, stored = new Map() }: End
   }
   lower(b, wanted, { machine });
   prune(b, wanted);
-  // Only the native CPU has kernels for blocks. There a loop costs little, and caches matter most.
+  // Only the native CPU has kernels for blocks, and only WebAssembly has scalar sums. On both, a loop costs little, and caches matter most.
   if (machine?.block) stacksBySample(b, wanted);
-  if (machine?.processor) chainsBySample(b, wanted);
+  if (machine?.block || machine?.scalarSums) chainsBySample(b, wanted);
   if (machine?.block) transposeFirst(b);
   b.nodes = withoutCopies(b.nodes, wanted);
 }
