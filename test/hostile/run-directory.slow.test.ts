@@ -91,10 +91,17 @@ test.each<[command: string, change: Change | ReturnType<typeof at>, line: RegExp
     at(CHECKPOINT, 'progress.rows', null),
     /the progress of the checkpoint is damaged: rows: it takes a list, not null/,
   ],
+  ['resume', at(CHECKPOINT, 'rows.count', 0), /rows\.jsonl is damaged: it does not have the 0 rows of the checkpoint/],
+  ['resume', at(CHECKPOINT, 'rows.count', -1), /the note of its rows is damaged: count/],
   [
     'resume',
-    at(CHECKPOINT, 'progress.rows', []),
-    /does not belong to this run: it stands after 1 epochs, and its rows/,
+    { file: 'checkpoints/rows.jsonl', put: 'nothing' },
+    /rows\.jsonl is damaged: it does not have the \d rows? of the checkpoint/,
+  ],
+  [
+    'resume',
+    at(CHECKPOINT, 'progress.epoch', 2),
+    /does not belong to this run: it stands after 2 epochs, and its rows/,
   ],
   ['resume', at(CHECKPOINT, 'progress.stage', 9), /does not belong to this run: it stands in stage 10 of 2/],
   [

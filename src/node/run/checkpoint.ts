@@ -65,7 +65,11 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint & FileNotes {
   const source = { what: 'the identity of the checkpoint', hint: NEW_RUN };
   const identity = parseJson(metadata.identity ?? '', identitySchema, source);
   if (metadata.rows === undefined) return { ...checkpoint, identity };
-  return { ...checkpoint, identity, rows: parseJson(metadata.rows, rowsSchema, { ...source, what: 'its rows' }) };
+  return {
+    ...checkpoint,
+    identity,
+    rows: parseJson(metadata.rows, rowsSchema, { ...source, what: 'the note of its rows' }),
+  };
 }
 
 /** @param folder of the run's checkpoints */

@@ -77,7 +77,12 @@ describe('a run killed with kill -9', () => {
     }
     await (await resumeRun(path)).release();
     expect((await readdir(path)).sort()).toEqual(['checkpoints', 'config.yaml']);
-    expect((await readdir(join(path, 'checkpoints'))).sort()).toEqual(['last', 'source.json', 'source.onnx']);
+    expect((await readdir(join(path, 'checkpoints'))).sort()).toEqual([
+      'last',
+      'rows.jsonl',
+      'source.json',
+      'source.onnx',
+    ]);
     const files = await readdir(join(path, 'checkpoints', 'last'));
     expect(files.sort()).toEqual(['checkpoint.safetensors', 'previous.safetensors']);
   });
