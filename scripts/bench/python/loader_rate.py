@@ -21,7 +21,7 @@ WARM_UP = 40
 RECIPE = {
     "preprocessing": {
         **{"width": 224, "height": 224, "scale": 1 / 255},
-        **{"mean": [0.498] * 3, "deviation": [0.502] * 3},
+        **{"mean": [0.498] * 3, "std": [0.502] * 3},
     },
     "augmentation": {
         "resizedCrop": {"probability": 1, "scale": [0.35, 1], "ratio": [3 / 4, 4 / 3]},

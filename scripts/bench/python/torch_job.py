@@ -85,7 +85,7 @@ def validation_transform(recipe: dict):
 def to_tensor(p: dict) -> list:
     to_unit = transforms.ToDtype(torch.float32, scale=True)
     unit = 255 * p["scale"]
-    normalize = transforms.Normalize([m / unit for m in p["mean"]], [d / unit for d in p["deviation"]])
+    normalize = transforms.Normalize([m / unit for m in p["mean"]], [d / unit for d in p["std"]])
     return [transforms.PILToTensor(), to_unit, normalize]
 
 
