@@ -190,7 +190,7 @@ async function writeReport(
       described.report(),
       drawn && writePredictedImages(run, { ...dataset, val: sources.val }, drawn, measured),
     ]);
-    await Promise.all(plots.map(async ({ name, svg }) => run.writeFile(`plots/${name}.png`, await drawPng(svg))));
+    for (const { name, svg } of plots) await run.writeFile(`plots/${name}.png`, await drawPng(svg));
     await run.writeFile(REPORT_FILE, html);
     return true;
   } catch (error) {
