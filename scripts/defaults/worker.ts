@@ -1,6 +1,5 @@
 // Trains one run in a process of its own, and prints its result as a line of JSON. run.ts starts it with a RunRequest as the argument.
 import { rm } from 'node:fs/promises';
-import { InferenceSession } from 'onnxruntime-node';
 import sharp from 'sharp';
 import { fetchModel } from '../../src/node/commands/fetch-model.ts';
 import { train } from '../../src/node/commands/index.ts';
@@ -18,17 +17,8 @@ export interface RunRequest extends RunKey {
   readonly threads: number;
 }
 
-/** `train` takes all cores and has no setting for it, so every session of this process gets the number of threads here. */
-function limitThreads(threads: number): void {
-  const create = InferenceSession.create.bind(InferenceSession) as (model: unknown, options: object) => unknown;
-  const limited = (model: unknown, options: object) =>
-    create(model, { intraOpNumThreads: threads, interOpNumThreads: 1, ...options });
-  Object.assign(InferenceSession, { create: limited });
-  sharp.concurrency(threads);
-}
-
 async function run({ path, data, out, threads, ...key }: RunRequest): Promise<RunResult> {
-  limitThreads(threads);
+  sharp.concurrency(threads);
   await rm(out, { recursive: true, force: true });
   const { config } = await fetchModel(path, {});
   const { lr } = withRecommended({}, config).settings;
@@ -37,7 +27,7 @@ async function run({ path, data, out, threads, ...key }: RunRequest): Promise<Ru
   const stages: object[] = [];
   const decisions: object[] = [];
   const outcome = await train(
-    { model: path, data, out, settings: { ...PLANS[key.plan](lr), seed: key.seed, artifacts: false } },
+    { model: path, data, out, settings: { ...PLANS[key.plan](lr), seed: key.seed, artifacts: false, threads } },
     {
       onEvent: (event) => {
         if (event.type === 'epoch') vals.push(event.val.accuracy);

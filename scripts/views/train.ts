@@ -13,7 +13,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { InferenceSession } from 'onnxruntime-node';
 import sharp from 'sharp';
 import { ImageSource } from '../../src/data/index.ts';
 import { train } from '../../src/node/commands/index.ts';
@@ -27,7 +26,6 @@ if (!seed) {
   process.exit(2);
 }
 const [kind, number] = policy.split(' ');
-limitThreads(1);
 if (kind === 'run') {
   const { batches } = ImageSource.prototype;
   /** Views that a stage reuses have small numbers. If nothing is reused, a view has the number of its epoch. */
@@ -55,8 +53,11 @@ const settings: TrainingSettings = {
   ...(kind === 'stage' && { views: Number(number) }),
   ...(kind === 'plain' && { augment: 'none' }),
   ...{ seed: Number(seed), artifacts: false, stopWhenPerfect: false },
+  // The machine may do other work, and results depend on the number of threads.
+  threads: 1,
   ...JSON.parse(given),
 };
+sharp.concurrency(1);
 const began = process.cpuUsage();
 const epochs: object[] = [];
 await train(
@@ -79,12 +80,3 @@ console.log(
     epochs,
   }),
 );
-
-/** The machine may do other work, and results depend on the number of threads. */
-function limitThreads(threads: number): void {
-  const create = InferenceSession.create.bind(InferenceSession) as (model: unknown, options: object) => unknown;
-  const limited = (model: unknown, options: object) =>
-    create(model, { intraOpNumThreads: threads, interOpNumThreads: 1, ...options });
-  Object.assign(InferenceSession, { create: limited });
-  sharp.concurrency(threads);
-}

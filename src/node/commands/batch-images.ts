@@ -1,4 +1,4 @@
-import { type Batch, type BatchSource, type Preprocessing, readPixels } from '../../data/index.ts';
+import { atEqualSteps, type Batch, type BatchSource, type Preprocessing, readPixels } from '../../data/index.ts';
 import { contactSheet, type Tile } from '../../data/node/index.ts';
 import { percent } from '../../report/format.ts';
 import type { Task, TaskOutcome } from '../../tasks/index.ts';
@@ -40,11 +40,10 @@ export async function writePredictedImages(
   { task, predictions }: { readonly task: Task; readonly predictions: readonly TaskOutcome[] },
 ): Promise<void> {
   if (predictions.length === 0 || task.facts.task === 'embedding') return;
-  const number = Math.min(MOST, predictions.length);
-  const chosen = Array.from({ length: number }, (_, i) => predictions[Math.floor((i * predictions.length) / number)]);
+  const chosen = atEqualSteps(predictions.length, MOST).map((i) => predictions[i]);
   const byIndex = new Map(chosen.map((outcome) => [outcome.index, outcome]));
   const tiles: Tile[] = [];
-  for await (const batch of val.batches({ epoch: 0, batchSize: number, only: [...byIndex.keys()] })) {
+  for await (const batch of val.batches({ epoch: 0, batchSize: MOST, only: [...byIndex.keys()] })) {
     for (const [i, tile] of tilesOf(batch, preprocessing, classes).entries()) {
       const [value, probability] = task.words(byIndex.get(batch.indices[i])!);
       const wrong = task.mistakes !== undefined && value !== (tile.caption || NONE);

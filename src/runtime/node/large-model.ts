@@ -18,7 +18,7 @@ import {
 /** Smaller tensors are encoded with the model. */
 const LARGE = 2 ** 20;
 /** The most bytes of large tensors that are encoded with the model, because they are in no file. */
-const ENCODED = 2 ** 28;
+const MOST_LOOSE = 2 ** 28;
 
 /** Arguments of `InferenceSession.create`. */
 export interface Source {
@@ -66,7 +66,7 @@ const pathsOf = (places: Places): string[] => [...new Set([...places.values()].m
 function inTheirFolder(model: Model, places: Places, loose: readonly Tensor[], wrap: Wrap): Source | undefined {
   const [folder, ...others] = new Set(pathsOf(places).map((path) => dirname(path)));
   const bytes = loose.reduce((all, tensor) => all + byteLengthOf(tensor), 0);
-  if (folder === undefined || others.length || bytes > ENCODED) return undefined;
+  if (folder === undefined || others.length || bytes > MOST_LOOSE) return undefined;
   const encoded = encodeExternally(model, (tensor) => {
     const place = places.get(tensor);
     return place && { location: basename(place.path), offset: place.offset };

@@ -1,6 +1,7 @@
 import type { Value } from '../../../onnx/index.ts';
 import { eachOfBatch } from '../scan.ts';
 import { convolve } from './convolve.ts';
+import { unchanging } from './filters.ts';
 import type { Blocked, PlaneMap, Region } from './region.ts';
 
 /** With fewer elements per sample, a loop over the samples costs more than broadcasting. */
@@ -26,10 +27,9 @@ export function bySampleAndChannel(
   const [, full, height, width] = value.shape;
   const given = [scale, shift].filter((part) => part !== undefined).map((part) => filledRows(region, part, channels));
   const result = eachOfBatch(b, [value, ...given], ([x, ...rows]) => {
-    const filter = scale ? rows[0] : b.constant(ones(full), 'ones');
     return convolve(region, {
       x: b.reshape(x, [1, full, height, width]),
-      filter: b.reshape(filter, [full, 1, 1, 1]),
+      filter: scale ? b.reshape(rows[0], [full, 1, 1, 1]) : unchanging(b, full),
       bias: shift ? rows.at(-1) : undefined,
       group: full,
       pads: [0, 0, 0, 0],
@@ -63,6 +63,3 @@ function filledRows({ b, fill }: Region, value: Value, channels: number): Value 
   const rows = b.reshape(value, [value.shape[0], channels]);
   return b.pad(rows, [0, 0], [0, fill(channels) - channels]);
 }
-
-const ones = (length: number) =>
-  ({ type: 'float32', shape: [length], data: new Float32Array(length).fill(1) }) as const;

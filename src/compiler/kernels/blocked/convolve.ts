@@ -1,5 +1,5 @@
 import { type Dimension, floats, isStatic, type Shape, type Value } from '../../../onnx/index.ts';
-import { type Activation, NCHWC, type Region } from './region.ts';
+import { type Activation, NCHWC, type PlaneFilter, type PlaneMap, type Region } from './region.ts';
 
 /** @typeParam D sizes of the result */
 export interface ConvolutionCall<D extends Dimension = number> {
@@ -15,6 +15,12 @@ export interface ConvolutionCall<D extends Dimension = number> {
   readonly pads: readonly number[];
   readonly out: readonly [D, D];
   readonly activation?: Activation;
+}
+
+/** Of a map of known sizes and a whole filter. */
+export interface MapCall extends ConvolutionCall {
+  readonly x: Value<PlaneMap>;
+  readonly filter: Value<PlaneFilter>;
 }
 
 /** `Conv` of ONNX Runtime's domain for blocks. */

@@ -10,6 +10,9 @@ export interface Steps {
   readonly out: number;
 }
 
+/** Positions without strides. */
+export const along = (length: number, shift: number, out: number): Steps => ({ stride: 1, shift, length, out });
+
 /** x at the given positions, zero outside: a depthwise convolution whose filter has a single 1. */
 export function copied(
   region: Region,

@@ -4,7 +4,7 @@ import { heldInPlace } from '../late.ts';
 import { sumOverBatch } from '../scan.ts';
 import { beyondPeriod, type Passage, periodOf } from './apart.ts';
 import { convolve } from './convolve.ts';
-import { copied, type Steps } from './copies.ts';
+import { along, copied } from './copies.ts';
 import type { Plane, PlaneMap, Region } from './region.ts';
 import { type StoredShape, storedShape } from './stored.ts';
 
@@ -240,8 +240,6 @@ function withinPads(
     ? copied(region, x.value, [along(height, 0, rows), along(width, -begins[1], columns)])
     : region.b.pad(x.value, [0, 0, 0, begins[1]], [0, 0, rows - height, columns - begins[1] - width]);
 }
-
-const along = (length: number, shift: number, out: number): Steps => ({ stride: 1, shift, length, out });
 
 interface Correlation {
   /** `[outer, groups, rows, columns·inner]` */

@@ -11,6 +11,12 @@ import type { StoredShape } from './stored.ts';
  */
 export type FilterInBlocks = Value<readonly [number, number, number, number, number]>;
 
+/** A filter of one tap by channel that changes nothing, for a convolution that adds a bias or another map, or applies an activation. */
+export function unchanging(b: GraphBuilder, channels: number): Value<PlaneFilter> {
+  const data = new Float32Array(channels).fill(1);
+  return b.constant({ type: 'float32', shape: [channels, 1, 1, 1], data }, 'ones');
+}
+
 /** w `[O, I, kh, kw]` in blocks: `[O/B, I/B, taps, B inputs, B outputs]`. */
 export function forwardFilter(b: GraphBuilder, w: Value<PlaneFilter>, size: number): FilterInBlocks {
   const whole = filled(b, w, size);

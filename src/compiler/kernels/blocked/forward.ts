@@ -219,7 +219,8 @@ const transpose: Handler = (region, node) => {
   const perm = plainAttributes(node).perm?.join();
   const [from, to] = [region.b.value(x), region.b.value(y)];
   if (from.type !== 'float32') return undefined;
-  if (perm === TO_LAST && region.isBlocked(x) && isMap(from)) return [{ standard: region.channelsLast(x) }];
+  if (perm === TO_LAST && region.isBlocked(x) && isMap(from))
+    return [{ standard: region.channelsLast(region.blocked(x)) }];
   if (perm === FROM_LAST && isMap(to)) region.transposes(y, x);
   return undefined;
 };

@@ -4,6 +4,7 @@ import { flipped, hasPhases, phases } from '../convolution/input-gradient.ts';
 import { bindLate } from '../late.ts';
 import { sumOverBatch } from '../scan.ts';
 import { convolve } from './convolve.ts';
+import { along, copied } from './copies.ts';
 import { directPlainGradient, directStoredGradient, directWeightGradient, suitsDirect } from './direct.ts';
 import { fitOf } from './forward.ts';
 import { type BlockedLayout, blockedLayout, crop } from './layout.ts';
@@ -102,21 +103,17 @@ function depthwiseWeightGradient(region: Region, { x, dy, sizes }: MapConvolutio
 const outweighsCopy = ({ taps, out, spatial }: Geometry<Plane>): boolean =>
   Math.min(...out) >= SMALL_SIDE && taps * product(out) >= PRODUCTS_PER_COPY * product(spatial);
 
-/** A map with zeros in the columns of its pads: a convolution that copies, because `Pad` uses one core. */
+/** A map with zeros in the columns of its pads. `Pad` would use one core. */
 function withColumns(region: Region, x: Value<PlaneMap>, [, left, , right]: readonly number[]): Value<PlaneMap> {
-  const { b } = region;
-  const [, channels, height, width] = x.shape;
-  const ones = { type: 'float32', shape: [channels, 1, 1, 1], data: new Float32Array(channels).fill(1) } as const;
-  const filter = b.constant(ones, 'copy');
-  const pads = [0, left, 0, right];
-  return convolve(region, { x, filter, group: channels, pads, out: [height, width + left + right] });
+  const [, , height, width] = x.shape;
+  return copied(region, x, [along(height, 0, height), along(width, -left, left + width + right)]);
 }
 
 /** 1x1 on small maps: ∂w = ∂yᵀ·x as one product over samples and positions, both moved to `[N·positions, channels]`. */
 function pointwiseWeightGradient(region: Region, { x, dy, w }: MapConvolution): Value {
   const { b } = region;
   const rows = ({ name }: Value): Value => {
-    const moved = region.channelsLast(name);
+    const moved = region.channelsLast(region.blocked(name));
     return b.reshape(moved, [product(moved.shape.slice(0, -1)), ...moved.shape.slice(-1)]);
   };
   return b.reshape(b.gemm(rows(dy), rows(x), undefined, { transA: true }), w.shape);

@@ -1,8 +1,8 @@
 import { product, type Value } from '../../../onnx/index.ts';
 import { beyondPeriod, periodOf } from './apart.ts';
-import { type ConvolutionCall, convolve } from './convolve.ts';
+import { convolve, type MapCall } from './convolve.ts';
 import { copied } from './copies.ts';
-import type { PlaneFilter, PlaneMap, Region } from './region.ts';
+import type { PlaneMap, Region } from './region.ts';
 import { isWinograd, winogradMap } from './winograd.ts';
 
 /** With fewer columns, most of a row is at its edges. */
@@ -10,11 +10,6 @@ const NARROW = 12;
 
 /** With this many products per moved element, the moves save more time than they take. */
 const MANY_PRODUCTS = 1500;
-
-interface MapCall extends ConvolutionCall {
-  readonly x: Value<PlaneMap>;
-  readonly filter: Value<PlaneFilter>;
-}
 
 /**
  * A convolution of maps. ONNX Runtime computes six columns at a time, but columns that see padding one by one. Of seven columns, two see

@@ -164,12 +164,16 @@ export class Region {
     this.transposed.set(name, from);
   }
 
-  /** The map as `[N, H, W, C]`, directly from its blocks. */
-  channelsLast(name: string): Value {
-    const { value, channels } = this.blocked(name);
+  /** A map as `[N, H, W, C]`, directly from its blocks. */
+  channelsLast({ value, channels }: Blocked): Value {
     const [n, , h, w] = value.shape;
     const output = { type: value.type, shape: [n, h, w, channels] };
     return this.b.emit('ReorderOutput', [value], [output], { channels, channels_last: 1 }, { domain: NCHWC })[0];
+  }
+
+  /** A map of whole blocks from `[N, H, W, C]`. @param shape of the map in blocks */
+  fromChannelsLast(x: Value, shape: PlaneMap): Value<PlaneMap> {
+    return this.b.emit('ReorderInput', [x], [{ type: x.type, shape }], { channels_last: 1 }, { domain: NCHWC })[0];
   }
 
   /** The map as `[N, filled C / B, H·W, B]`, against which one number per channel broadcasts. */
@@ -188,12 +192,12 @@ export class Region {
     const { b } = this;
     if (!isMap(map)) throw new Error(`"${map.name}", [${map.shape}], is not a map of known sizes`);
     const [, channels] = map.shape;
-    const output = { type: map.type, shape: this.declared(map.shape) };
+    const shape = this.declared(map.shape);
     const missing = (REORDERED - (channels % REORDERED)) % REORDERED;
     const last = missing ? undefined : this.transposed.get(map.name);
-    const x = last ? this.standard(b.value(last)) : b.pad(this.standard(map), [0, 0, 0, 0], [0, missing, 0, 0]);
-    const attributes = last ? { channels_last: 1 } : {};
-    return { value: b.emit('ReorderInput', [x], [output], attributes, { domain: NCHWC })[0], channels };
+    if (last) return { value: this.fromChannelsLast(this.standard(b.value(last)), shape), channels };
+    const filled = b.pad(this.standard(map), [0, 0, 0, 0], [0, missing, 0, 0]);
+    return { value: b.emit('ReorderInput', [filled], [{ type: map.type, shape }], {}, { domain: NCHWC })[0], channels };
   }
 
   /** Appends the nodes that restore `as` from its blocks of floats. Blocks of another type are cast to floats and back. */
