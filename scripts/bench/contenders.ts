@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { childEnvironment } from '../../src/cli/child.ts';
 import type { WorkerCommand } from './worker.ts';
 
 /** The Python interpreters: PyTorch's, and one for ONNX Runtime's training package, which needs older versions of shared dependencies. */
@@ -26,7 +27,9 @@ export interface Contender {
 }
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+/** In the environment that the `thaw` command gives its own process. */
 export const thawWorker = (): WorkerCommand => ({
+  env: childEnvironment(),
   command: process.execPath,
   args: ['--import', 'tsx', here('workers/thaw.ts')],
 });

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { childEnvironment } from '../../src/cli/child.ts';
 import { missingPackages } from './contenders.ts';
 import type { BenchOptions } from './options.ts';
 import type { JobDone, JobRequest, Recipe } from './protocol.ts';
@@ -33,7 +34,11 @@ export interface JobResult {
   readonly pytorch: readonly Done[];
 }
 
-const thaw: WorkerCommand = { command: process.execPath, args: ['--import', 'tsx', here('workers/thaw-job.ts')] };
+const thaw: WorkerCommand = {
+  command: process.execPath,
+  args: ['--import', 'tsx', here('workers/thaw-job.ts')],
+  env: childEnvironment(),
+};
 const pytorch = (python: string): WorkerCommand => ({ command: python, args: [here('python/torch_job.py')] });
 
 const PACKAGES = ['torch', 'torchvision', 'onnx', 'pillow'];

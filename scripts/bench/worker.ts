@@ -9,6 +9,8 @@ export class ContenderError extends Error {}
 export interface WorkerCommand {
   readonly command: string;
   readonly args: readonly string[];
+  /** Environment variables besides those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export class Worker {
@@ -17,11 +19,11 @@ export class Worker {
   private lastWords = '';
 
   /** @param threads the number of threads that it may use */
-  constructor({ command, args }: WorkerCommand, threads: number) {
+  constructor({ command, args, env }: WorkerCommand, threads: number) {
     const count = String(threads);
     this.child = spawn(command, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: { ...process.env, BENCH_THREADS: count, OMP_NUM_THREADS: count, PYTHONDONTWRITEBYTECODE: '1' },
+      env: { ...env, ...process.env, BENCH_THREADS: count, OMP_NUM_THREADS: count, PYTHONDONTWRITEBYTECODE: '1' },
     });
     createInterface({ input: this.child.stdout! }).on('line', (line) => this.take(line));
     this.child.stderr!.on('data', (text) => {

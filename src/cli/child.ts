@@ -35,13 +35,23 @@ export interface ChildExit {
 }
 
 /**
+ * Environment variables of the process that computes, unless the user sets them. glibc reads those of `MALLOC`: decoded images of several
+ * threads leave gaps in many heaps, and large pieces that are freed would stay in the process (docs/lab/2026-12-whole-trainings.md).
+ */
+export const childEnvironment = (): Readonly<Record<string, string>> => ({
+  // Node's own default is 4 threads, so only 4 images would be decoded at a time.
+  UV_THREADPOOL_SIZE: String(Math.max(4, availableCores())),
+  MALLOC_ARENA_MAX: '2',
+  MALLOC_MMAP_THRESHOLD_: String(2 ** 20),
+});
+
+/**
  * Runs the command in a child process. The first stop request goes to the child, which saves and ends. The second one kills it, because a
  * child with a busy main thread (a long step, an endless loop) does not react. Files on disk are complete at any time.
  */
 export function runInChild(args: readonly string[]): Promise<ChildExit> {
   const child = fork(process.argv[1], args, {
-    // Node's own default is 4 threads, so only 4 images would be decoded at a time.
-    env: { UV_THREADPOOL_SIZE: String(Math.max(4, availableCores())), ...process.env, [CHILD_VARIABLE]: '1' },
+    env: { ...childEnvironment(), ...process.env, [CHILD_VARIABLE]: '1' },
     stdio: ['inherit', 'inherit', 'pipe', 'ipc', 'inherit'].map((way, i) => (i === PARENT_STDERR ? 2 : way)) as never,
   });
   return new Promise((resolve, reject) => {
