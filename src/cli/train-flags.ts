@@ -266,7 +266,7 @@ export const TRAIN_FLAGS = flagsOf({
         kind: 'setting',
         value: 'N',
         description:
-          'number of augmented views of each image that a stage reuses while layers are frozen; 0: a new view every epoch; auto: three, or two if only the head trains and soon makes few errors',
+          'number of augmented views of each image that a stage reuses while layers are frozen; 0: a new view every epoch; auto: three, and fewer new ones as soon as there are few validation errors',
         default: `auto${MODELS}`,
       },
     },

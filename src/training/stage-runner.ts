@@ -14,7 +14,7 @@ import type { Progress } from './progress.ts';
 import { CompiledStage } from './stage.ts';
 import type { StageState } from './stage-state.ts';
 import type { UpdateSchedule } from './update-schedule.ts';
-import { currentView, STAGES_BETWEEN_VIEWS } from './views.ts';
+import { currentView, stagesBetweenViews } from './views.ts';
 
 interface StageRunnerOptions<O extends TaskOutcome> {
   readonly network: Inference;
@@ -62,7 +62,7 @@ export class StageRunner<O extends TaskOutcome> {
       seed: training.seed,
       averaging: training.ema,
       shared: sharedPlan(network, plans),
-      viewsReturn: plans.length > STAGES_BETWEEN_VIEWS,
+      viewsReturn: plans.length > stagesBetweenViews(training),
     });
     // The stage has the averages of the parameters that it trains. A parameter that is frozen again keeps its last value.
     for (const name of [...this.carried.keys()].filter(isAverage)) this.carried.delete(name);

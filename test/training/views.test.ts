@@ -40,13 +40,19 @@ function viewsOf(
 
 describe('views by themselves', () => {
   it('are three in a stage and three others in the next', () => {
-    expect(viewsOf([3, 3, 4], { val: perfect })).toEqual([0, 1, 2, 3, 4, 5, 0, 1, 2, 0]);
+    expect(viewsOf([3, 3, 4], { val: far })).toEqual([0, 1, 2, 3, 4, 5, 0, 1, 2, 0]);
     expect(viewsOf([6], { val: far })).toEqual([0, 1, 2, 0, 1, 2]);
   });
 
   it('are those so far once a head that trains alone makes few errors', () => {
     expect(viewsOf([6], { val: [0.9, 0.95, 0.9, 0.8, 0.9, 0.9] })).toEqual([0, 1, 0, 1, 0, 1]);
     expect(viewsOf([6], { val: [0.89, 0.9, 0.9, 0.9, 0.9, 0.9] })).toEqual([0, 1, 2, 0, 1, 2]);
+  });
+
+  it('are the same three in all stages after one with few errors', () => {
+    expect(viewsOf([3, 3, 4], { val: perfect })).toEqual([0, 1, 2, 0, 1, 2, 0, 1, 2, 0]);
+    const later = far.map((value, i) => (i === 3 ? 0.95 : value));
+    expect(viewsOf([3, 3, 3, 1], { val: later })).toEqual([0, 1, 2, 3, 4, 5, 0, 1, 2, 0]);
   });
 
   it('are three if one stage trains more than the head', () => {
@@ -56,6 +62,7 @@ describe('views by themselves', () => {
   it.each([0, 1, 2])('are the same after a stop between epochs, with few errors after epoch %i', (near) => {
     const val = far.map((value, i) => (i === near ? 0.95 : value));
     expect(viewsOf([9], { val, ahead: false })).toEqual(viewsOf([9], { val }));
+    expect(viewsOf([2, 4, 3], { val, ahead: false })).toEqual(viewsOf([2, 4, 3], { val }));
   });
 
   it('do not depend on a metric without a best value', () => {
@@ -66,5 +73,6 @@ describe('views by themselves', () => {
 
 it('a number of views does not depend on the errors', () => {
   expect(viewsOf([6], { views: 3, val: perfect })).toEqual([0, 1, 2, 0, 1, 2]);
+  expect(viewsOf([3, 3], { views: 3, val: perfect })).toEqual([0, 1, 2, 3, 4, 5]);
   expect(viewsOf([3, 3], { views: 0, val: perfect })).toEqual([0, 1, 2, 3, 4, 5]);
 });
