@@ -9,7 +9,15 @@ import { safetensorsParts } from '../../compiler/step/index.ts';
 import { ThawError } from '../../errors.ts';
 import { parseJson } from '../../json.ts';
 import { type Checkpoint, checkpointFile, type EpochRow, readCheckpoint } from '../../training/index.ts';
-import { codeOf, hasContents, linkAtomically, readIfThere, writeAtomically } from '../disk/index.ts';
+import {
+  codeOf,
+  flushFolder,
+  hasContents,
+  linkAtomically,
+  makeFolder,
+  readIfThere,
+  writeAtomically,
+} from '../disk/index.ts';
 import { identitySchema, type RunIdentity } from './identity.ts';
 import { type RowsReference, readRowsOf, rowsSchema } from './row-log.ts';
 
@@ -123,6 +131,25 @@ export async function saveCheckpoint(
       );
     if (known || (await isWhole(path))) await keepPrevious(path, join(folder, PREVIOUS));
   });
+}
+
+/**
+ * Makes `folder/checkpoint.safetensors` another name of the same checkpoint's file in another folder. Like `saveCheckpoint`, it keeps the
+ * previous file.
+ *
+ * @returns false if the file system has no hard links; then nothing is lost, and the checkpoint has to be written
+ */
+export async function linkCheckpoint(from: string, folder: string, known = false): Promise<boolean> {
+  const path = join(folder, FILE);
+  await makeFolder(folder);
+  try {
+    if (known || (await isWhole(path))) await keepPrevious(path, join(folder, PREVIOUS));
+    await linkAtomically(join(from, FILE), path);
+    await flushFolder(folder);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const isWhole = (path: string): Promise<boolean> =>

@@ -19,7 +19,13 @@ import {
   writeAtomically,
   writeError,
 } from '../disk/index.ts';
-import { type CheckpointKind, type LoadedCheckpoint, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import {
+  type CheckpointKind,
+  type LoadedCheckpoint,
+  linkCheckpoint,
+  loadCheckpoint,
+  saveCheckpoint,
+} from './checkpoint.ts';
 import type { RunIdentity } from './identity.ts';
 import { holdsLock, isLockFile, takeLock } from './lock.ts';
 import { appendRow, readRows, rewriteRows } from './metrics-files.ts';
@@ -154,6 +160,8 @@ const firstLine = (error: unknown): string => String((error as Error).message ??
 export class RunWriter extends RunReader {
   private identity: RunIdentity | undefined;
   private readonly saved = new Set<CheckpointKind>();
+  /** The checkpoint that was saved last, without keeping its tensors in memory. */
+  private latest: { readonly kind: CheckpointKind; readonly checkpoint: WeakRef<Checkpoint> } | undefined;
   private readonly rowLog = new RowLog(join(this.path, CHECKPOINTS));
 
   /** Use `createRun` or `resumeRun`. @param unlock releases the lock */
@@ -185,13 +193,20 @@ export class RunWriter extends RunReader {
     this.identity = source.identity;
   }
 
-  /** Writes `checkpoints/<kind>/` and keeps the previous one. A kill or a full disk leaves an intact checkpoint. */
+  /**
+   * Writes `checkpoints/<kind>/` and keeps the previous one. A kill or a full disk leaves an intact checkpoint. After a best epoch, both
+   * kinds are the same checkpoint and share a file.
+   */
   async saveCheckpoint(kind: CheckpointKind, checkpoint: Checkpoint): Promise<void> {
     this.assertThere();
     this.identity ??= (await this.source()).identity;
     const notes = { identity: this.identity, rows: await this.rowLog.store(checkpoint.progress.rows) };
-    await saveCheckpoint(this.folderOf(kind), checkpoint, notes, this.saved.has(kind));
+    const [folder, known] = [this.folderOf(kind), this.saved.has(kind)];
+    const same = this.latest?.checkpoint.deref() === checkpoint ? this.latest.kind : kind;
+    if (same === kind || !(await linkCheckpoint(this.folderOf(same), folder, known)))
+      await saveCheckpoint(folder, checkpoint, notes, known);
     this.saved.add(kind);
+    this.latest = { kind, checkpoint: new WeakRef(checkpoint) };
   }
 
   /** Adds an epoch to `results.csv`, `metrics.jsonl` and TensorBoard's event file. */

@@ -54,6 +54,33 @@ test('a checkpoint does not grow with the epochs, and has their rows', async () 
   await run.release();
 });
 
+test('the best and the last checkpoint of an epoch are one file, which later ones leave unchanged', async () => {
+  const run = await newRun();
+  const inode = async (...path: string[]) => (await stat(file(run, ...path))).ino;
+  const epochs = async (kind: 'best' | 'last') => (await run.checkpoint(kind)).progress.epoch;
+  for (const epoch of [1, 2]) {
+    const checkpoint = after(epoch);
+    await run.saveCheckpoint('best', checkpoint);
+    await run.saveCheckpoint('last', checkpoint);
+  }
+  expect(await inode('best', 'checkpoint.safetensors')).toBe(await inode(...CHECKPOINT));
+  await run.saveCheckpoint('last', after(3));
+  expect([await epochs('best'), await epochs('last')]).toEqual([2, 3]);
+  await truncate(file(run, 'best', 'checkpoint.safetensors'), 100);
+  expect([await epochs('best'), await epochs('last')]).toEqual([1, 3]);
+  await run.release();
+});
+
+test('a checkpoint whose file cannot be shared is written', async () => {
+  const run = await newRun();
+  const checkpoint = after(1);
+  await run.saveCheckpoint('best', checkpoint);
+  await rm(file(run, 'best'), { recursive: true });
+  await run.saveCheckpoint('last', checkpoint);
+  expect((await run.checkpoint('last')).progress).toEqual(checkpoint.progress);
+  await run.release();
+});
+
 test('a run that resumes from an earlier checkpoint replaces later rows once it has its own', async () => {
   const run = await newRun();
   for (const epochs of [1, 2, 3]) await run.saveCheckpoint('last', after(epochs));
