@@ -67,12 +67,16 @@ export class Journal {
       case 'remove':
         within.change((names) => names.delete(name));
         break;
-      case 'rename':
       case 'link': {
+        const [target, newName] = this.place(operation.to);
+        target.put(newName, at!);
+        break;
+      }
+      case 'rename': {
         const [target, newName] = this.place(operation.to);
         if (target !== within) throw new Error('only within a folder');
         // If two names refer to the same file, rename keeps both (POSIX).
-        if (operation.name === 'link' || target.names.get(newName) === at) within.put(newName, at!);
+        if (target.names.get(newName) === at) within.put(newName, at!);
         else
           within.change((names) => {
             names.delete(name);
