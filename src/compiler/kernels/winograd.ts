@@ -78,46 +78,90 @@ export function transformedFilter(b: GraphBuilder, w: Value): Value {
  * @returns `[N, H', W', O]`
  */
 export function winograd(b: GraphBuilder, sizes: Winograd, x: Value, filter: Value): Value {
-  const { filters, channels, out, spatial } = sizes;
+  const { filters, out } = sizes;
   const [n] = x.shape;
-  const [rows, columns] = out.map((length) => Math.ceil(length / TILE));
-  const tiles = rows * columns;
-  const all = product([n, tiles]);
-  // Each sample's first row is zero, for the padding.
-  const zeroShape = b.concat([sizeOf(b, x), b.ints([1, channels])], 0);
-  const [zero] = b.emit('Expand', [b.scalar(0), zeroShape], [{ type: x.type, shape: [n, 1, channels] }]);
-  const pixels = b.concat([zero, b.reshape(x, [n, product(spatial), channels])], 1);
-  const rowsOfPixels = b.reshape(pixels, [product([n, product(spatial) + 1]), channels]);
-  const seen = b.gather(rowsOfPixels, indicesOfTiles(b, sizes, x, columns, tiles), 0);
-  const points = b.matmul(kronecker(b, B), b.reshape(seen, [POINTS, product([n, tiles * channels])]));
-  const products = b.matmul(b.reshape(points, [POINTS, all, channels]), filter);
-  const results = b.matmul(kronecker(b, A), b.reshape(products, [POINTS, product([n, tiles * filters])]));
-  const byTile = b.reshape(results, [product([n, TILE * TILE * tiles]), filters]);
-  return b.reshape(b.gather(byTile, indicesOfResults(b, out, x, columns, tiles), 0), [n, ...out, filters]);
+  const grid = gridOf(out);
+  const products = b.matmul(transformedMap(b, sizes, x, grid), filter);
+  const results = b.matmul(kronecker(b, A), b.reshape(products, [POINTS, product([n, grid.tiles * filters])]));
+  const byTile = b.reshape(results, [product([n, TILE * TILE * grid.tiles]), filters]);
+  return b.reshape(b.gather(byTile, indicesOfResults(b, out, x, grid), 0), [n, ...out, filters]);
 }
 
-/** The rows of pixels under each tile, `[36, N, tiles]`. */
-function indicesOfTiles(b: GraphBuilder, { spatial, begins }: Winograd, x: Value, columns: number, tiles: number) {
+/**
+ * ∂w, the transpose of the form above as a function of w: Gᵀ·[Σ (Bᵀ·x·B) ⊙ (A·∂y·Aᵀ)]·G, summed over all tiles.
+ *
+ * @param x map with the channels last, `[N, H, W, C]`
+ * @param dy `[N, H', W', O]`
+ * @returns `[9, C, O]`
+ */
+export function winogradWeightGradient(b: GraphBuilder, sizes: Winograd, x: Value, dy: Value): Value {
+  const { filters, channels, out } = sizes;
+  const grid = gridOf(out);
+  const seen = tilesOf(b, dy, { spatial: out, begins: [0, 0], side: TILE }, grid);
+  const gradients = b.matmul(kronecker(b, transposed(A)), seen);
+  const all = product([dy.shape[0], grid.tiles]);
+  const sums = b.fusedMatMul(transformedMap(b, sizes, x, grid), b.reshape(gradients, [POINTS, all, filters]), {
+    transA: true,
+  });
+  const taps = b.matmul(kronecker(b, transposed(G)), b.reshape(sums, [POINTS, channels * filters]));
+  return b.reshape(taps, [KERNEL * KERNEL, channels, filters]);
+}
+
+/** Tiles of results, in rows. */
+interface Grid {
+  readonly columns: number;
+  readonly tiles: number;
+}
+
+function gridOf(out: readonly number[]): Grid {
+  const [rows, columns] = out.map((length) => Math.ceil(length / TILE));
+  return { columns, tiles: rows * columns };
+}
+
+/** Bᵀ·x·B of all tiles: `[36, N·tiles, C]`. */
+function transformedMap(b: GraphBuilder, sizes: Winograd, x: Value, grid: Grid): Value {
+  const { channels, spatial, begins } = sizes;
+  const seen = tilesOf(b, x, { spatial, begins, side: SEEN }, grid);
+  const points = b.matmul(kronecker(b, B), seen);
+  return b.reshape(points, [POINTS, product([x.shape[0], grid.tiles]), channels]);
+}
+
+/** Tiles of `side` by `side` elements of a map. They start `begins` before the first element, `TILE` elements apart. */
+interface Tiling {
+  readonly spatial: readonly number[];
+  readonly begins: readonly number[];
+  readonly side: number;
+}
+
+/** The elements under all tiles of a map `[N, H, W, C]`, zero outside of it: `[side², N·tiles·C]`. */
+function tilesOf(b: GraphBuilder, x: Value, tiling: Tiling, grid: Grid): Value {
+  const [n, height, width, channels] = x.shape as readonly [Dimension, number, number, number];
+  const positions = height * width;
+  // Each sample's first row is zero.
+  const zeroShape = b.concat([sizeOf(b, x), b.ints([1, channels])], 0);
+  const [zero] = b.emit('Expand', [b.scalar(0), zeroShape], [{ type: x.type, shape: [n, 1, channels] }]);
+  const pixels = b.concat([zero, b.reshape(x, [n, positions, channels])], 1);
+  const rows = b.reshape(pixels, [product([n, positions + 1]), channels]);
+  const seen = b.gather(rows, indicesOfTiles(b, tiling, x, grid), 0);
+  return b.reshape(seen, [tiling.side ** 2, product([n, grid.tiles * channels])]);
+}
+
+/** The rows of elements under each tile, `[side², N, tiles]`. */
+function indicesOfTiles(b: GraphBuilder, { spatial, begins, side }: Tiling, x: Value, { columns, tiles }: Grid) {
   const [height, width] = spatial;
-  const places = range(POINTS).flatMap((point) =>
+  const places = range(side ** 2).flatMap((point) =>
     range(tiles).map((tile) => {
-      const row = Math.floor(tile / columns) * TILE + Math.floor(point / SEEN) - begins[0];
-      const column = (tile % columns) * TILE + (point % SEEN) - begins[1];
+      const row = Math.floor(tile / columns) * TILE + Math.floor(point / side) - begins[0];
+      const column = (tile % columns) * TILE + (point % side) - begins[1];
       return row >= 0 && row < height && column >= 0 && column < width ? 1 + row * width + column : 0;
     }),
   );
   const ofSample = b.mul(samples(b, x, [1, x.shape[0], 1]), height * width + 1);
-  return b.add(integers(b, places, [POINTS, 1, tiles]), ofSample);
+  return b.add(integers(b, places, [side ** 2, 1, tiles]), ofSample);
 }
 
 /** The rows of results for each position, `[N, H'·W']`: the results are in the order `[16, N, tiles]`. */
-function indicesOfResults(
-  b: GraphBuilder,
-  [height, width]: readonly number[],
-  x: Value,
-  columns: number,
-  tiles: number,
-) {
+function indicesOfResults(b: GraphBuilder, [height, width]: readonly number[], x: Value, { columns, tiles }: Grid) {
   const positions = range(height * width).map((at) => [Math.floor(at / width), at % width]);
   const within = positions.map(([row, column]) => (row % TILE) * TILE + (column % TILE));
   const tile = positions.map(([row, column]) => Math.floor(row / TILE) * columns + Math.floor(column / TILE));
@@ -149,5 +193,8 @@ function kronecker(b: GraphBuilder, matrix: readonly (readonly number[])[]): Val
   });
   return b.constant(tensor('float32', [rows ** 2, columns ** 2], data), 'transform');
 }
+
+const transposed = (matrix: readonly (readonly number[])[]): number[][] =>
+  matrix[0].map((_, column) => matrix.map((row) => row[column]));
 
 const range = (length: number) => Array.from({ length }, (_, i) => i);

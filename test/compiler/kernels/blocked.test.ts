@@ -107,7 +107,7 @@ describe('convolutions and their gradients in blocks match those of the standard
       'in bands of rows, few channels',
       { x: [3, 141, 124], filters: 64, kernel: [7, 7], strides: [2, 2], pads: [3, 3, 3, 3] },
     ],
-    ['narrow', { x: [384, 7, 7], filters: 336, kernel: [3, 3], pads: [1, 1, 1, 1] }],
+    ['narrow', { x: [384, 7, 6], filters: 336, kernel: [3, 3], pads: [1, 1, 1, 1] }],
     ['narrow, strided', { x: [288, 8, 9], filters: 416, kernel: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] }],
     ['narrow, padded unevenly', { x: [160, 6, 5], filters: 160, kernel: [3, 7], pads: [0, 4, 2, 1] }],
     ['narrow, not padded', { x: [160, 7, 9], filters: 160, kernel: [5, 5], strides: [1, 2] }],
@@ -182,24 +182,28 @@ describe('convolutions and their gradients in blocks match those of the standard
   });
 });
 
-describe("Winograd's form of a convolution and its gradient", () => {
+describe("Winograd's form of a convolution and its gradients", () => {
   const rows: readonly [string, Convolution][] = [
     ['whole tiles', { x: [128, 16, 16], filters: 128, kernel: [3, 3], pads: [1, 1, 1, 1] }],
     ['parts of tiles, and more filters', { x: [128, 15, 14], filters: 144, kernel: [3, 3], pads: [1, 1, 1, 1] }],
     ['padded unevenly', { x: [144, 14, 18], filters: 128, kernel: [3, 3], pads: [0, 2, 1, 0] }],
+    ['small maps', { x: [128, 7, 7], filters: 160, kernel: [3, 3], pads: [1, 1, 1, 1] }],
+    ['not padded', { x: [128, 11, 12], filters: 128, kernel: [3, 3], pads: [0, 0, 0, 0] }],
   ];
   test.each(rows)('%s', async (_, { x: [channels, height, width], filters, kernel, pads }) => {
+    const attributes = { group: 1, strides: [1, 1], dilations: [1, 1], pads: pads! };
     const inputs = {
       x: weights([3, channels, height, width], 1),
       w: weights([filters, channels, ...kernel], 2),
       wBias: weights([filters], 3),
+      g: weights([3, filters, ...convolvedShape([height, width], kernel, attributes)], 4),
     };
-    const attributes = { group: 1, strides: [1, 1], dilations: [1, 1], pads: pads! };
     const inBlocks = await agree(
       inputs,
-      (b, { x, w, wBias }) => {
+      (b, { x, w, wBias, g }) => {
         const y = b.unary('Relu', b.conv(x, w, wBias, attributes));
-        return [y, convInputGradient(b, y, w, x, attributes)];
+        const dy = b.mul(g, b.positive(y));
+        return [y, convInputGradient(b, dy, w, x, attributes), convWeightGradient(b, x, dy, w, attributes)];
       },
       2e-5,
     );

@@ -10,6 +10,7 @@ import { fitOf } from './forward.ts';
 import { type BlockedLayout, blockedLayout, crop } from './layout.ts';
 import { maxPoolGradient } from './max-pool.ts';
 import { type Handler, isFilter, isMap, type Plane, type PlaneFilter, type PlaneMap, type Region } from './region.ts';
+import { isWinogradGradient, winogradStandardGradient, winogradStoredGradient } from './winograd.ts';
 
 /** With fewer positions, a product for each sample is too small to be fast. */
 const FEW_POSITIONS = 64;
@@ -138,8 +139,11 @@ const weightGradient: Handler = (region, node) => {
   }
   if (!suitsDirect(sizes)) return undefined;
   const [map, gradient] = [x, dy].map(({ name }) => region.blocked(name).value);
-  if (region.isStored(w.name)) return [{ stored: directStoredGradient(region, sizes, map, gradient) }];
-  return [{ standard: directWeightGradient(region, sizes, map, gradient) }];
+  const [stored, standard] = isWinogradGradient(sizes, region.size)
+    ? [winogradStoredGradient, winogradStandardGradient]
+    : [directStoredGradient, directWeightGradient];
+  if (region.isStored(w.name)) return [{ stored: stored(region, sizes, map, gradient) }];
+  return [{ standard: standard(region, sizes, map, gradient) }];
 };
 
 const channelSum: Handler = (region, node) => {
