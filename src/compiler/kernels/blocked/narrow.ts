@@ -16,7 +16,7 @@ const MANY_PRODUCTS = 1500;
  * padding, and the other five are fewer than six. So narrow images are put next to each other, with columns of zeros between them.
  */
 export function convolveMap(region: Region, call: MapCall): Value<PlaneMap> {
-  if (isWinograd(call, region.size)) return winogradMap(region, call);
+  if (isWinograd(call, region)) return winogradMap(region, call);
   return isNarrow(call, region.size) ? sideBySide(region, call) : convolve(region, call);
 }
 

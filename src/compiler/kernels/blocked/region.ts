@@ -67,7 +67,12 @@ export class Region {
     readonly b: GraphBuilder,
     readonly size: number,
     private readonly graph: Original,
-  ) {}
+  ) {
+    this.trains = [...graph.producers.values()].some(({ op }) => op === 'ConvWeightGradient');
+  }
+
+  /** Whether the graph computes gradients of filters. */
+  readonly trains: boolean;
 
   /** The channels filled up to whole blocks. */
   fill = (channels: number): number => Math.ceil(channels / this.size) * this.size;

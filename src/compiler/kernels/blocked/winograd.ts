@@ -11,14 +11,16 @@ type MapValue = Value<PlaneMap>;
 
 /** With fewer results per image, the transform of a filter that trains costs more than it saves. */
 const MANY_RESULTS = 49;
+/** The same for an evaluation: it runs too seldom to pay for the memory of the transformed filter. */
+const MANY_EVALUATED = 196;
 
-export const isWinograd = ({ x, filter, group, strides, dilations, out }: MapCall, block: number): boolean => {
+export const isWinograd = ({ x, filter, group, strides, dilations, out }: MapCall, region: Region): boolean => {
   const [filters, channels, ...kernel] = filter.shape;
   return (
     // Input images are not in blocks.
-    channels % block === 0 &&
+    channels % region.size === 0 &&
     x.shape[1] === channels &&
-    product(out) >= MANY_RESULTS &&
+    product(out) >= (region.trains ? MANY_RESULTS : MANY_EVALUATED) &&
     suitsWinograd({ filters, channels, kernel, group, strides, dilations })
   );
 };
