@@ -1,7 +1,7 @@
 export { evaluationModel, optimizerModel, trainingModel } from './artifact-models.ts';
 export { finish } from './assemble.ts';
 export type { Distillation } from './distillation.ts';
-export { dependsOnData, frozenBoundary, frozenModel, prefixModel } from './frozen.ts';
+export { dependsOnData, frozenBoundary, frozenModel, prefixModel, sizesModel } from './frozen.ts';
 export { type Manifest, manifestOf } from './manifest.ts';
 export { type GraphMemory, graphMemory, type TypeOf, valueBytes } from './memory.ts';
 export { type DropoutPlan, PLAN_DEFAULTS, type Proximity, slotsOf, type TrainingPlan } from './plan.ts';

@@ -4,6 +4,7 @@ import {
   frozenBoundary,
   frozenModel,
   prefixModel,
+  sizesModel,
   type TrainingPlan,
 } from '../../compiler/step/index.ts';
 import type { Batch, BatchOptions, BatchSource, Recalled, RowSizes } from '../../data/index.ts';
@@ -155,7 +156,7 @@ function modelsOf({ network, plan, boundary, shared }: FrozenPartOptions) {
   const fixed = new Map([...end.fixed, ...(split?.fixed ?? [])].map((value) => [value.name, value]));
   return {
     ...(split ?? { values: end.bySample, trunk: model, rest: undefined }),
-    fixed: fixed.size ? frozenModel(network, plan, inputs, [...fixed.values()]) : undefined,
+    fixed: fixed.size ? sizesModel(network, plan, [...fixed.values()]) : undefined,
   };
 }
 
