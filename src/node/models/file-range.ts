@@ -3,8 +3,8 @@ import { closeSync, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { ThawError } from '../../errors.ts';
 import type { ByteRange, FilePlace } from '../../onnx/index.ts';
 
-/** Bytes to read at a time. */
-const PIECE = 4 * 2 ** 20;
+/** Bytes to read at a time. Each tensor has its own piece, and V8 frees pieces late, so that large ones would add up to the whole model. */
+const PIECE = 2 ** 18;
 
 /** A file, with its size and time at the first read. */
 export interface KnownFile {
