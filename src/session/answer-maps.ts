@@ -14,8 +14,10 @@ export interface ExplainedAnswers {
 /** Maps of images by their files, one for each label. */
 export type AnswerMaps = ReadonlyMap<string, readonly Explanation[]>;
 
-/** Few, because of the memory that gradients take. */
+/** Images at once. Few, because of the memory that gradients take. */
 const BATCH = 4;
+/** Bytes of weights, from which gradients of several images would take more memory than the training of a head. */
+const LARGE = 2 ** 28;
 /** Enough to see the parts of a small image. */
 const STEPS = 16;
 
@@ -30,14 +32,16 @@ export async function answerMaps(
   asked: readonly ExplainedAnswers[],
   { runtime, reader }: { readonly runtime: Runtime; readonly reader: ImageReader },
 ): Promise<AnswerMaps> {
-  if (weightBytes(model.graph.initializers) > ENCODED)
+  const weights = weightBytes(model.graph.initializers);
+  if (weights > ENCODED)
     throw new ThawError(
       'memory',
       'maps of a model with more than 1 GiB of weights take more memory and time than its training',
       'Make them with thaw explain',
     );
   const files = { name: 'model', source: 'model' };
-  const predictor = await Predictor.open({ model, files, settings: { batch: BATCH } }, { runtime });
+  const settings = { batch: weights > LARGE ? 1 : BATCH };
+  const predictor = await Predictor.open({ model, files, settings }, { runtime });
   const pairs = asked.flatMap(({ file, labels }) => labels.map((label) => ({ file, label })));
   const maps = new Map<string, Explanation[]>();
   try {

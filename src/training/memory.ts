@@ -30,6 +30,9 @@ export interface MemoryEstimate {
 const BASE = 250e6;
 /** Copies of the weights: file, graph, written models, sessions with their own layout. */
 const MODEL = 7.5;
+/** The same of models that are large enough for their weights to stay in their file until they are needed. */
+const MODEL_ON_DISK = 5;
+const ON_DISK = 2 ** 28;
 /** The same of a part of a large model that is small enough to be encoded. Its weights stay in their file otherwise. */
 const ENCODED_PART = 3;
 /** Copies of parameters and optimizer state: the current ones, and those of the epoch's start for a rollback. */
@@ -109,7 +112,8 @@ export class StageMemory {
   /** Bytes of all copies of the weights. If ONNX Runtime maps them from their file, each session that is open at once has one. */
   private weightsInUse(step: number, evaluation: number): number {
     const { weights, machine } = this;
-    if (!machine.mapsLarge || weights <= ENCODED) return MODEL * weights;
+    if (!machine.mapsLarge) return MODEL * weights;
+    if (weights <= ENCODED) return (weights > ON_DISK ? MODEL_ON_DISK : MODEL) * weights;
     const frozen = Math.max(0, weights - evaluation);
     const copies = (bytes: number) => (bytes > ENCODED ? bytes : ENCODED_PART * bytes);
     return Math.max(

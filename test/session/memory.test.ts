@@ -49,9 +49,13 @@ describe('the memory of a training', () => {
     expect(several.memory!.estimate).toEqual(one.memory!.estimate);
   });
 
-  test('of a large model has one copy of the weights in each session, if the runtime maps them', async () => {
+  test.each([
+    [2 ** 27, 7.5],
+    [2 ** 29, 5],
+    // One copy in each session.
+    [2 ** 31, 1],
+  ])('with %d bytes of weights has %d copies of them, if the runtime maps large ones', async (bytes, expected) => {
     const { network, anatomy } = await prepared();
-    const bytes = 2 ** 31;
     const unread = () => {
       throw new Error('the weights were read');
     };
@@ -68,8 +72,8 @@ describe('the memory of a training', () => {
       const { memory } = await planMemory(withLarge, settings, { ...request, runtime: chosen });
       return memory!.estimate.model / bytes;
     };
-    expect(await copies(runtime)).toBeCloseTo(1, 3);
-    expect(await copies({ ...runtime, loadLarge: undefined })).toBeGreaterThan(5);
+    expect(await copies(runtime)).toBeCloseTo(expected, 3);
+    expect(await copies({ ...runtime, loadLarge: undefined })).toBeCloseTo(7.5, 3);
   });
 
   test('does not change the settings if it is available, or if the limit is unknown', async () => {
