@@ -30,8 +30,8 @@ export interface MemoryEstimate {
 const BASE = 250e6;
 /** Copies of the weights: file, graph, written models, sessions with their own layout. */
 const MODEL = 7.5;
-/** The same of models that are large enough for their weights to stay in their file until they are needed. */
-const MODEL_ON_DISK = 5;
+/** The same of models whose weights stay in their file until they are needed, next to one copy in each session that is open at once. */
+const MODEL_ON_DISK = 4;
 const ON_DISK = 2 ** 28;
 /** The same of a part of a large model that is small enough to be encoded. Its weights stay in their file otherwise. */
 const ENCODED_PART = 3;
@@ -113,8 +113,9 @@ export class StageMemory {
   private weightsInUse(step: number, evaluation: number): number {
     const { weights, machine } = this;
     if (!machine.mapsLarge) return MODEL * weights;
-    if (weights <= ENCODED) return (weights > ON_DISK ? MODEL_ON_DISK : MODEL) * weights;
     const frozen = Math.max(0, weights - evaluation);
+    if (weights <= ENCODED)
+      return weights > ON_DISK ? MODEL_ON_DISK * weights + step + evaluation + frozen : MODEL * weights;
     const copies = (bytes: number) => (bytes > ENCODED ? bytes : ENCODED_PART * bytes);
     return Math.max(
       weights,
