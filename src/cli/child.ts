@@ -7,6 +7,7 @@ import tty from 'node:tty';
 import { stripVTControlCharacters } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { availableCores } from '../runtime/node/cores.ts';
+import { NO_TELEMETRY } from '../runtime/node/telemetry.ts';
 import { askToStop, STOP_SIGNALS, stopRequests } from './interrupt.ts';
 import { printable } from './terminal/printable.ts';
 import type { Sink } from './terminal/terminal.ts';
@@ -41,6 +42,7 @@ export interface ChildExit {
 export const childEnvironment = (): Readonly<Record<string, string>> => ({
   // Node's own default is 4 threads, so only 4 images would be decoded at a time.
   UV_THREADPOOL_SIZE: String(Math.max(4, availableCores())),
+  ...NO_TELEMETRY,
   MALLOC_ARENA_MAX: '2',
   MALLOC_MMAP_THRESHOLD_: String(2 ** 20),
 });

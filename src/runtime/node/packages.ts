@@ -7,6 +7,7 @@ import { ThawError } from '../../errors.ts';
 import { ONNXRUNTIME } from '../../version.ts';
 import { firstLine, type Ort } from '../ort-session.ts';
 import { INSTALL_RUNTIME } from './install.ts';
+import { disableTelemetry } from './telemetry.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -90,12 +91,16 @@ let native: Promise<Ort | Obstacle> | undefined;
 const isObstacle = (found: Ort | Obstacle): found is Obstacle => 'reason' in found;
 
 /** onnxruntime-node, or why it cannot be loaded: npm skips it if its install script fails, and an old glibc cannot load it. */
-const findNative = async (): Promise<Ort | Obstacle> =>
-  foreseenObstacle() ??
-  import('onnxruntime-node').catch((cause) => ({
-    reason: `onnxruntime-node cannot be loaded: ${firstLine(cause)}`,
-    howToGetIt: INSTALL_RUNTIME,
-  }));
+const findNative = async (): Promise<Ort | Obstacle> => {
+  disableTelemetry();
+  return (
+    foreseenObstacle() ??
+    import('onnxruntime-node').catch((cause) => ({
+      reason: `onnxruntime-node cannot be loaded: ${firstLine(cause)}`,
+      howToGetIt: INSTALL_RUNTIME,
+    }))
+  );
+};
 
 /** Why onnxruntime-node cannot be used; undefined if it can. Loads it. */
 export async function nativeObstacle(): Promise<Obstacle | undefined> {

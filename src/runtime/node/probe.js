@@ -12,6 +12,8 @@ const model = Uint8Array.from(
 
 const report = (result) => process.stdout.write(`\n${JSON.stringify(result)}\n`);
 
+// As in telemetry.ts.
+process.env.ORT_DISABLE_TELEMETRY ??= '1';
 try {
   const device = process.argv[2];
   const wasm = device === 'wasm';

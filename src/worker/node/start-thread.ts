@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { disableTelemetry } from '../../runtime/node/telemetry.ts';
 import { connect, type RemoteClient } from '../client.ts';
 import { trainingEnded } from '../ended.ts';
 import { emitterPort, type Port } from '../port.ts';
@@ -14,6 +15,7 @@ export interface ThreadOptions extends NodePlatformOptions {
  * program runs until `terminate()`. If the thread ends before, calls are rejected with a ThawError `ended` that gives the reason.
  */
 export function startThread({ thread, ...platform }: ThreadOptions = {}): RemoteClient {
+  disableTelemetry();
   const started = thread ?? new Worker(new URL('./thread.js', import.meta.url));
   started.postMessage(platform);
   return connect(threadPort(started));
