@@ -1,4 +1,4 @@
-import { type FileHandle, open, readFile, rename, truncate } from 'node:fs/promises';
+import { type FileHandle, open, rename } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
 import { ThawError } from '../../errors.ts';
 import { csvOf } from '../../report/csv.ts';
@@ -93,15 +93,20 @@ export class PredictionFile {
 
   /** Whether the file to continue has no row. Cuts off a row that a killed process wrote in part. */
   private async isEmpty(header: string): Promise<boolean> {
-    const bytes = await readFile(this.path).catch(ignoring('ENOENT'));
-    if (!bytes) return true;
-    const whole = bytes.lastIndexOf('\n') + 1;
-    if (whole < bytes.length) await truncate(this.path, whole);
-    if (whole > 0 && !bytes.subarray(0, whole).toString().startsWith(header)) {
-      const [columns] = bytes.toString().split('\n', 1);
+    const file = await open(this.path, 'r+').catch(ignoring('ENOENT'));
+    if (!file) return true;
+    try {
+      const { size } = await file.stat();
+      const whole = await endOfLines(file, size);
+      if (whole < size) await file.truncate(whole);
+      if (whole === 0) return true;
+      const start = await readAt(file, 0, Math.min(whole, Buffer.byteLength(header)));
+      if (start.toString() === header) return false;
+      const [columns] = (await readAt(file, 0, Math.min(whole, PIECE))).toString().split('\n', 1);
       throw new ThawError('bad-data', `${this.path} has other columns: ${columns}`, 'Choose another --out');
+    } finally {
+      await file.close();
     }
-    return whole === 0;
   }
 
   private async writing(work: () => Promise<void>): Promise<void> {
@@ -109,4 +114,28 @@ export class PredictionFile {
       throw writeError(error, this.written);
     });
   }
+}
+
+/** Bytes to read at a time. A file of results can be larger than memory. */
+const PIECE = 2 ** 16;
+
+async function readAt(file: FileHandle, from: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(length);
+  let read = 0;
+  while (read < length) {
+    const { bytesRead } = await file.read(bytes, read, length - read, from + read);
+    if (bytesRead === 0) break;
+    read += bytesRead;
+  }
+  return bytes.subarray(0, read);
+}
+
+/** Where the last complete line ends. */
+async function endOfLines(file: FileHandle, size: number): Promise<number> {
+  for (let end = size; end > 0; end -= PIECE) {
+    const from = Math.max(0, end - PIECE);
+    const at = (await readAt(file, from, end - from)).lastIndexOf('\n');
+    if (at >= 0) return from + at + 1;
+  }
+  return 0;
 }
