@@ -107,8 +107,13 @@ test('keys decide, decisions survive a reload, and the saved table is that of th
   expect(await progress.textContent()).toBe('2 of 17 decided, 1 accepted');
   await page.keyboard.press('Shift+A');
   expect(await progress.textContent()).toBe('4 of 17 decided, 3 accepted');
-  await page.locator('.finding').nth(15).getByRole('combobox').selectOption({ label: 'change to </script>' });
-  await page.locator('.finding').nth(16).getByRole('combobox').selectOption({ label: 'remove' });
+  const choose = async (finding: number, label: string) => {
+    const choice = page.locator('.finding').nth(finding).getByRole('combobox');
+    await choice.focus();
+    await choice.selectOption({ label });
+  };
+  await choose(15, 'change to </script>');
+  await choose(16, 'remove');
   await page.reload();
   expect(await progress.textContent()).toBe('6 of 17 decided, 5 accepted');
 
@@ -128,6 +133,20 @@ test('keys decide, decisions survive a reload, and the saved table is that of th
   expect(expected.split('\n').length).toBe(1 + 20 - 3 + 1);
   expect(await saved(page, 'as CSV')).toContain('"folder/<i>image</i>, 1.png",accept,');
   await context.close();
+});
+
+test('the classes are listed where they are chosen, and nowhere else', async () => {
+  const page = await browser.newPage();
+  const classes = [...CLASSES, ...Array.from({ length: 1000 }, (_, i) => `class ${i}`)];
+  await open(page, { ...report(), classes });
+  expect(await page.locator('.finding option').count()).toBe(17);
+  const choice = page.locator('.finding').nth(3).getByRole('combobox');
+  await choice.click();
+  expect(await page.locator('.finding option').count()).toBe(17 + classes.length);
+  await choice.selectOption({ label: 'change to class 999' });
+  const [{ label }] = JSON.parse(await saved(page, 'Decisions as JSON')).decisions;
+  expect(label).toBe('class 999');
+  await page.close();
 });
 
 test('a filter shows one kind, and accepts it as a whole', async () => {
