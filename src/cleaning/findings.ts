@@ -131,7 +131,8 @@ const percent = (share: number) => `${Math.round(100 * share)}%`;
 const DOUBTFUL = 0.25;
 
 function labelFindings({ samples, classes }: FindingsRequest, ranking: readonly RankedLabel[]): Finding[] {
-  const counts = classes.map((_, c) => samples.filter(({ label }) => label === c).length);
+  const counts = classes.map(() => 0);
+  for (const { index } of ranking) counts[samples[index].label]++;
   // A class of one sample has none to learn from.
   const isDoubtful = (label: number, predicted: number, selfConfidence: number) =>
     predicted !== label && selfConfidence < DOUBTFUL && counts[label] > 1;
@@ -172,7 +173,11 @@ function duplicateFindings(
   confidence: (index: number) => number,
 ): Finding[] {
   const members = new Map<number, number[]>();
-  for (const [i, group] of groups.entries()) members.set(group, [...(members.get(group) ?? []), i]);
+  for (const [i, group] of groups.entries()) {
+    const there = members.get(group);
+    if (there) there.push(i);
+    else members.set(group, [i]);
+  }
   return [...members.values()].flatMap((group) => {
     if (group.length === 1) return [];
     const rank = (i: number) => SPLITS.indexOf(samples[i].split ?? 'train');
