@@ -256,6 +256,19 @@ test('an epoch that was resumed after its last step has no speed', () => {
   expect(output).not.toContain('NaN');
 });
 
+test('the JSON line of the evaluation before training has its numbers, and no list of classes', () => {
+  let output = '';
+  const stdout = { write: (text: string) => (output += text) };
+  const display = new TrainingDisplay(new Terminal({ json: true, stdout, stderr: { write: () => 0 }, env: {} }));
+  const scores = { precision: 0, recall: 0, f1: 0, support: 1 };
+  const val = {
+    ...{ loss: Number.NaN, accuracy: 0.5, top5: 1, f1: 0.25 },
+    ...{ perClass: [{ label: 'a', ...scores }], confusion: [[1]] },
+  };
+  display.show({ type: 'before', val });
+  expect(JSON.parse(output)).toEqual({ type: 'before', val: { loss: null, accuracy: 0.5, top5: 1, f1: 0.25 } });
+});
+
 test('paths are quoted for a shell only if needed', () => {
   expect(quoted('runs/cats-1')).toBe('runs/cats-1');
   expect(quoted("my cat's")).toBe("'my cat'\\''s'");

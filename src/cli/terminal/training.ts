@@ -52,7 +52,8 @@ export class TrainingDisplay {
   ) {}
 
   show = (event: JobEvent): void => {
-    if (this.terminal.json) this.terminal.printJsonLine(event);
+    if (this.terminal.json)
+      this.terminal.printJsonLine(event.type === 'before' ? { ...event, val: numbersOf(event.val) } : event);
     this.showEvent(event);
   };
 
@@ -296,7 +297,10 @@ export class TrainingDisplay {
 
   /** Prints the result and the next steps. @param resumeCommand the command to continue with; default `thaw resume` */
   finish(outcome: TrainingResult, resumeCommand?: string): void {
-    if (this.terminal.json) this.terminal.printJsonLine({ type: 'done', ...outcome });
+    if (this.terminal.json) {
+      const before = outcome.before && numbersOf(outcome.before);
+      this.terminal.printJsonLine({ type: 'done', ...outcome, before });
+    }
     const { colours: c } = this.terminal;
     const { run, after, before, test, seconds, bestEpoch, epochs, model, report } = outcome;
     this.terminal.print();
@@ -347,6 +351,13 @@ export class TrainingDisplay {
     }
   }
 }
+
+/**
+ * The numbers of an evaluation, without its lists. Before training, the scores of each class and the confusion matrix say little, and take
+ * megabytes for a thousand classes; `record.json` has them.
+ */
+const numbersOf = (evaluation: object): object =>
+  Object.fromEntries(Object.entries(evaluation).filter(([, value]) => typeof value === 'number'));
 
 /** Files of a run that users look at, next to the report and the model. */
 const OUTPUTS = ['train_batch0.jpg', 'val_batch0.jpg', 'record.json', 'plots'] as const;
