@@ -116,6 +116,7 @@ function targetsOf(samples: readonly Sample[]): Pick<Batch, 'targets'> {
  */
 export class ImageSource implements BatchSource {
   readonly problems: DataProblem[] = [];
+  private readonly reported = new Set<string>();
   private readonly slots: Slots;
   private readonly cache: ImageCache;
   private readonly augmentation?: Augmentation;
@@ -261,7 +262,8 @@ export class ImageSource implements BatchSource {
   }
 
   private report(problem: DataProblem): undefined {
-    if (this.problems.some(({ file }) => file === problem.file)) return;
+    if (this.reported.has(problem.file)) return;
+    this.reported.add(problem.file);
     this.problems.push(problem);
     this.options.onProblem?.(problem);
   }

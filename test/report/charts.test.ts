@@ -18,6 +18,12 @@ const read = (chart: Html): Element => parse(chart.text);
 const named = (name: string) => (element: Element) => element.name === name;
 
 describe('scales', () => {
+  it('cover more values than a call takes arguments', () => {
+    const values = Array.from({ length: 200_000 }, (_, i) => i + 1);
+    expect(linearScale(values)).toMatchObject({ low: 0, high: 200_000 });
+    expect(logScale(values).ticks.at(-1)).toBe(1e6);
+  });
+
   it.each([
     [[0.81, 0.967], [1], [0.8, 0.85, 0.9, 0.95, 1]],
     [[0.07, 0.55], [0], [0, 0.2, 0.4, 0.6]],

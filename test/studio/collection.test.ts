@@ -29,6 +29,18 @@ describe('images and classes', () => {
     ]);
   });
 
+  test('an image is found by its id, in whichever class it is', () => {
+    const { studio } = filled();
+    const { collection } = studio;
+    const [a, b] = collection.classes.value;
+    const { id, blob } = a.images[0];
+    expect(collection.imageOf(id)).toBe(blob);
+    collection.moveImage(id, a.id, b.id);
+    expect(collection.imageOf(id)).toBe(blob);
+    collection.removeClass(b.id);
+    expect(collection.imageOf(id)).toBeUndefined();
+  });
+
   test('images that are pasted go where the last ones went', () => {
     const { studio } = filled();
     const [a, b] = studio.collection.classes.value;

@@ -5,7 +5,7 @@ import { readAugmentation } from '../../src/data/index.ts';
 import { readSettings } from '../../src/session/index.ts';
 import { inWords as explanationInWords } from '../../src/studio/components/explained.ts';
 import { exampleDrawings } from '../../src/studio/drawing/examples.ts';
-import { byFolder } from '../../src/studio/files/folders.ts';
+import { byFolder, filesOfTransfer } from '../../src/studio/files/folders.ts';
 import { listed } from '../../src/studio/files/images.ts';
 import { readOwnModel, withConfiguration } from '../../src/studio/files/models.ts';
 import { readProject, writeProject } from '../../src/studio/files/project-file.ts';
@@ -162,6 +162,29 @@ describe('files', () => {
       ['cat', ['1.png', '3.png']],
       ['dog', ['2.png']],
     ]);
+  });
+
+  test('of a folder can be more than a call takes arguments', async () => {
+    const count = 130_000;
+    const image = file('1.png');
+    const entry = {
+      isFile: true,
+      isDirectory: false,
+      name: image.name,
+      file: (found: (one: File) => void) => found(image),
+    };
+    const folder = (name: string, groups: object[][]) => {
+      const createReader = () => {
+        const left = [...groups, []];
+        return { readEntries: (found: (some: object[]) => void) => found(left.shift()!) };
+      };
+      return { isFile: false, isDirectory: true, name, createReader };
+    };
+    const cats = folder('cat', Array.from({ length: count / 1000 }, () => new Array<object>(1000).fill(entry)));
+    const root = { webkitGetAsEntry: () => folder('images', [[cats]]) };
+    const placed = await filesOfTransfer({ items: [root], files: [] } as unknown as DataTransfer);
+    expect(placed).toHaveLength(count);
+    expect(placed.at(-1)).toEqual({ folder: 'cat', file: image });
   });
 
   test('a model comes with its configuration', async () => {

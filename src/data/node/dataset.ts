@@ -96,8 +96,8 @@ async function usableImages(
     verification,
     signal,
   );
-  const problems: DataProblem[] = results.filter(isProblem);
-  problems.push(...strays.map((file) => ({ file, reason: 'not in a class folder' })));
+  const outside = strays.map((file): DataProblem => ({ file, reason: 'not in a class folder' }));
+  const problems = [...results.filter(isProblem), ...outside];
   problems.sort((a, b) => byCodeUnits(a.file, b.file));
   if (strict && problems.length > 0) {
     const some = problems.slice(0, 5).map(({ file, reason }) => `${relative(root, file) || file} (${reason})`);

@@ -80,7 +80,8 @@ async function listClassFolders(path: string, folders: readonly string[], files:
     const label = basename(folder).normalize('NFC');
     const found = await listFiles(folder);
     if (found.length === 0) emptyFolders.push([label, folder]);
-    entries.push(...found.map((file) => ({ file, label, split })));
+    // One by one: as arguments of one call, more than about 120,000 are an error.
+    for (const file of found) entries.push({ file, label, split });
   };
   for (const folder of folders) {
     if (!isSplit) {
@@ -91,10 +92,10 @@ async function listClassFolders(path: string, folders: readonly string[], files:
     const inside = await listFolder(join(path, folder));
     if (!split) {
       if (folder === UNKNOWN) await addClass(join(path, folder));
-      else strays.push(...(await listFiles(join(path, folder))));
+      else for await (const file of walkFiles(join(path, folder))) strays.push(file);
       continue;
     }
-    strays.push(...inside.files.map((name) => join(path, folder, name)));
+    for (const name of inside.files) strays.push(join(path, folder, name));
     if (split !== 'test' && inside.folders.length === 0) {
       throw new ThawError(
         'bad-data',

@@ -19,11 +19,20 @@ function roundTicks(low: number, high: number, wanted: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
 
+/** The smallest and the largest value. A chart can have more points than a call takes arguments. */
+function ends(values: readonly number[]): [number, number] {
+  let [least, most] = [values[0], values[0]];
+  for (const value of values) {
+    least = Math.min(least, value);
+    most = Math.max(most, value);
+  }
+  return [least, most];
+}
+
 /** A linear axis with round ends that covers the finite values of `values` and `include`. */
 export function linearScale(values: readonly number[], include: readonly number[] = []): Scale {
   const finite = [...values.filter(Number.isFinite), ...include];
-  let low = finite.length ? Math.min(...finite) : 0;
-  let high = finite.length ? Math.max(...finite) : 1;
+  let [low, high] = finite.length ? ends(finite) : [0, 1];
   if (high - low <= 1e-12 * Math.max(Math.abs(low), Math.abs(high))) {
     const around = Math.abs(high) / 2 || 1;
     low -= around;
@@ -38,8 +47,7 @@ export function linearScale(values: readonly number[], include: readonly number[
 /** A logarithmic axis that covers the positive finite values. Ticks are powers of ten, or 1, 2 and 5 if there is only one power. */
 export function logScale(values: readonly number[]): Scale {
   const positive = values.filter((value) => Number.isFinite(value) && value > 0);
-  const smallest = positive.length ? Math.min(...positive) : 1;
-  const largest = positive.length ? Math.max(...positive) : 1;
+  const [smallest, largest] = positive.length ? ends(positive) : [1, 1];
   let bottom = Math.floor(Math.log10(smallest) + 1e-9);
   let top = Math.ceil(Math.log10(largest) - 1e-9);
   if (bottom === top) {

@@ -38,13 +38,21 @@ export async function takeInFolders(studio: Studio, placed: readonly PlacedFile[
   if (loose.length && target !== undefined) await takeIn(studio, target, loose);
 }
 
+/** Milliseconds between two views of the progress. */
+const REDRAW = 100;
+
 /** Reads files, and shows how many are left. */
 export async function readGroups(studio: Studio, groups: readonly (readonly File[])[]): Promise<readonly Incoming[]> {
   const all = groups.reduce((sum, { length }) => sum + length, 0);
   let done = 0;
   studio.collection.reading.value = { done, all };
+  let shown = performance.now();
   const onRead = () => {
-    studio.collection.reading.value = { done: ++done, all };
+    done++;
+    // The page lists its classes again at each view.
+    if (performance.now() - shown < REDRAW) return;
+    shown = performance.now();
+    studio.collection.reading.value = { done, all };
   };
   try {
     const read: Incoming[] = [];

@@ -29,7 +29,9 @@ async function filesOfEntry(entry: FileSystemEntry, folder: string): Promise<Pla
   for (;;) {
     const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
     if (!some.length) return placed;
-    placed.push(...(await Promise.all(some.map((one) => filesOfEntry(one, entry.name)))).flat());
+    // One by one: as arguments of one call, the files of a large folder are an error.
+    for (const files of await Promise.all(some.map((one) => filesOfEntry(one, entry.name))))
+      for (const file of files) placed.push(file);
   }
 }
 

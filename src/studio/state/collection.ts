@@ -43,6 +43,10 @@ export class Collection {
   readonly removed = signal<readonly Removal[]>([]);
   /** Files that are being read. */
   readonly reading = signal<{ readonly done: number; readonly all: number } | undefined>(undefined);
+  /** Images of the classes by their ids. */
+  private readonly byId = computed(
+    () => new Map(this.classes.value.flatMap(({ images }) => images.map(({ id, blob }) => [id, blob] as const))),
+  );
   /** How many images all classes have. */
   readonly images = computed(() => countImages(this.classes.value));
   /** Where images that are pasted go, when no class has the focus. */
@@ -133,7 +137,7 @@ export class Collection {
 
   /** An image of a class; undefined if none has it. */
   imageOf(id: string): Blob | undefined {
-    return this.classes.value.flatMap(({ images }) => images).find((image) => image.id === id)?.blob;
+    return this.byId.value.get(id);
   }
 
   /** Takes images off the shelf that neither a class nor the last training needs. */
