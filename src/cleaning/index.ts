@@ -1,6 +1,7 @@
 /** Finds what is wrong with a data set, on any platform. */
 export { cleanedRows, type DataTable, type Decision, proposalOf } from './cleaned.ts';
 export { confidentJoint, findLabelIssues, type LabelIssues, type Predicted } from './confident-learning.ts';
+export { fitDiscriminant } from './discriminant.ts';
 export { type Comparable, Comparison, duplicateGroups } from './duplicates.ts';
 export type { Features } from './features.ts';
 export {

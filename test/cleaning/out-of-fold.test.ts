@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import {
   findLabelIssues,
+  fitDiscriminant,
   fitLogisticRegression,
   foldsOf,
   outOfFoldProbabilities,
@@ -42,6 +43,51 @@ test('swapped labels are first in the ranking', async () => {
   expect(issues).toEqual(expect.arrayContaining(data.swapped));
   expect(issues.length).toBeLessThan(data.swapped.length + 3);
   expect(data.swapped.map((i) => predicted[i])).toEqual(data.swapped.map((i) => data.truth[i]));
+});
+
+test('the discriminant analysis has the probabilities of normal classes with one covariance', () => {
+  const random = new Random(5, 'normal');
+  const [samples, classes, shrinkage] = [60, 3, 0.2];
+  const labels = Array.from({ length: samples }, (_, i) => (i % 7 < 3 ? 0 : 1 + (i % 2)));
+  const points = labels.map((label) => [3 * label + random.normal(), random.normal() - label]);
+  const counts = [0, 1, 2].map((c) => labels.filter((label) => label === c).length);
+  const means = [0, 1, 2].map((c) =>
+    [0, 1].map((f) => points.reduce((sum, point, i) => sum + (labels[i] === c ? point[f] : 0), 0) / counts[c]),
+  );
+  const [[a, b], [, d]] = [0, 1].map((f) =>
+    [0, 1].map((g) => {
+      const products = points.map((point, i) => (point[f] - means[labels[i]][f]) * (point[g] - means[labels[i]][g]));
+      return products.reduce((sum, value) => sum + value, 0) / samples + (f === g ? shrinkage : 0);
+    }),
+  );
+  const features = Float32Array.from(points.flat());
+  const data = { features, size: 2, classes };
+  const weights = fitDiscriminant({ ...data, labels }, shrinkage);
+  for (const [i, point] of points.entries()) {
+    const densities = means.map((mean, c) => {
+      const [x, y] = [point[0] - mean[0], point[1] - mean[1]];
+      return counts[c] * Math.exp(-(d * x * x - 2 * b * x * y + a * y * y) / (2 * (a * d - b * b)));
+    });
+    const sum = densities.reduce((all, density) => all + density, 0);
+    const found = [...probabilitiesOf(data, i, weights, new Float64Array(classes))];
+    for (const [c, density] of densities.entries()) expect(found[c]).toBeCloseTo(density / sum, 5);
+  }
+});
+
+test('swapped labels are also first if the data is too large for a regression', async () => {
+  const data = clusters();
+  const probabilities = await outOfFoldProbabilities(data, { mostFitted: 0 });
+  expect(probabilities).not.toEqual(await outOfFoldProbabilities(data));
+  const { ranking } = findLabelIssues({ ...data, probabilities });
+  expect(ranking.slice(0, data.swapped.length).sort()).toEqual([...data.swapped].sort());
+});
+
+test('a class without samples in the other folds has no probability', async () => {
+  const data = clusters();
+  const labels = data.labels.map((label, i) => (i === 0 ? 4 : label));
+  const probabilities = await outOfFoldProbabilities({ ...data, labels, classes: 5 }, { mostFitted: 0 });
+  expect(probabilities[4]).toBe(0);
+  expect(probabilities.every((p) => p >= 0 && p <= 1)).toBe(true);
 });
 
 test('the same seed gives the same probabilities, and another gives others', async () => {
