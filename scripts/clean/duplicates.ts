@@ -56,9 +56,7 @@ for (const data of sets) {
   }
   const looks = await looksOf(samples, {});
   const digests = looks.map((look) => look?.digest);
-  const rows = await featuresOf(extractor, samples, digests, identity, {});
-  const features = new Float32Array(samples.length * extractor.size);
-  for (const [i, row] of rows.entries()) features.set(row!, i * extractor.size);
+  const { features } = await featuresOf(extractor, samples, digests, identity, {});
   const comparable = looks.map((look) => look!);
   const groups = duplicateGroups(comparable, new Comparison(comparable, { features, size: extractor.size }));
   console.log(`${data} with ${model}: ${originals.length} images`);

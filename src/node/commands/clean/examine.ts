@@ -44,8 +44,15 @@ export function looksOf(samples: readonly Sample[], { onEvent, signal }: JobHook
   );
 }
 
+/** The features of samples, `[N, size]` in their order. */
+export interface SampleFeatures {
+  readonly features: Float32Array<ArrayBuffer>;
+  /** 1 for each sample that could be read. */
+  readonly read: Uint8Array;
+}
+
 /**
- * The features of samples, in order; undefined for unreadable ones. They are cached on disk, so that the next time is fast.
+ * The features of samples. They are cached on disk, so that the next time is fast.
  *
  * @param model identifies model, preprocessing and device
  */
@@ -55,35 +62,51 @@ export async function featuresOf(
   digests: readonly (string | undefined)[],
   model: string,
   hooks: JobHooks,
-): Promise<(Float32Array | undefined)[]> {
+): Promise<SampleFeatures> {
   const { onEvent, signal } = hooks;
+  const { size } = extractor;
   const store = new FeatureFolder(join(cacheFolder(), 'features'), CACHE_BYTES, (message) =>
     onEvent?.({ type: 'notice', message }),
   );
   const keyOf = (i: number) => digests[i] && `clean ${model} ${digests[i]}`;
-  const rows = await mapConcurrently([...samples.keys()], SLOTS, async (i) => {
+  const features = new Float32Array(samples.length * size);
+  const read = new Uint8Array(samples.length);
+  await mapConcurrently([...samples.keys()], SLOTS, async (i) => {
     const bytes = keyOf(i) === undefined ? undefined : await store.get(keyOf(i)!);
-    if (bytes?.byteLength !== 4 * extractor.size) return undefined;
-    return tensorFromBytes('float32', [extractor.size], bytes).data as Float32Array;
+    if (bytes?.byteLength !== 4 * size) return;
+    features.set(tensorFromBytes('float32', [size], bytes).data as Float32Array, i * size);
+    read[i] = 1;
   });
-  const missing = [...rows.keys()].filter((i) => !rows[i]);
+  const missing = [...samples.keys()].filter((i) => !read[i]);
   const source = plainSource(
     missing.map((i) => samples[i]),
     extractor.parts.format,
     hooks,
   );
   let done = 0;
-  for await (const { indices, features } of extractor.batches(source)) {
+  for await (const { indices, features: rows } of extractor.batches(source)) {
     signal?.throwIfAborted();
     for (const [at, index] of indices.entries()) {
       const i = missing[index];
-      const row = features.slice(at * extractor.size, (at + 1) * extractor.size);
-      rows[i] = row;
-      if (keyOf(i) !== undefined)
-        await store.set(keyOf(i)!, bytesOf({ type: 'float32', shape: [extractor.size], data: row }));
+      const row = rows.slice(at * size, (at + 1) * size);
+      features.set(row, i * size);
+      read[i] = 1;
+      if (keyOf(i) !== undefined) await store.set(keyOf(i)!, bytesOf({ type: 'float32', shape: [size], data: row }));
     }
     done += indices.length;
     onEvent?.({ type: 'evaluated', done, of: missing.length });
   }
-  return rows;
+  return { features, read };
+}
+
+/**
+ * The features of some samples, in the memory of all.
+ *
+ * @param chosen in ascending order
+ */
+export function featuresAmong({ features, read }: SampleFeatures, chosen: readonly number[]): Float32Array {
+  if (chosen.length === read.length) return features;
+  const size = features.length / read.length;
+  for (const [to, i] of chosen.entries()) features.copyWithin(to * size, i * size, (i + 1) * size);
+  return features.subarray(0, chosen.length * size);
 }

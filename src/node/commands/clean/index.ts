@@ -22,7 +22,7 @@ import { fileReading, openLabelled, requireData } from '../inputs.ts';
 import { openExtractor } from '../open-extractor.ts';
 import { shownPath } from '../paths.ts';
 import { type PlacedSample, placedSamples, readDecisions, readKinds, tableOf } from './data.ts';
-import { featuresOf, looksOf } from './examine.ts';
+import { featuresAmong, featuresOf, looksOf } from './examine.ts';
 import { cleaningPage } from './page.ts';
 
 export interface CleanRequest {
@@ -133,7 +133,7 @@ export async function clean(request: CleanRequest, hooks: JobHooks = {}): Promis
     await noticeMismatch(files.config, dataset, format, { ...fileReading(hooks), onEvent: hooks.onEvent });
     const placed = placedSamples(dataset);
     const looks = await looksOf(placed, hooks);
-    const rows = await featuresOf(
+    const computed = await featuresOf(
       extractor,
       placed,
       looks.map((look) => look?.digest),
@@ -141,10 +141,9 @@ export async function clean(request: CleanRequest, hooks: JobHooks = {}): Promis
       hooks,
     );
     // Unreadable images have been reported. The new table leaves them out.
-    const usable = [...placed.keys()].filter((i) => looks[i] && rows[i]);
+    const usable = [...placed.keys()].filter((i) => looks[i] && computed.read[i]);
     const samples = usable.map((i) => placed[i]);
-    const features = new Float32Array(usable.length * extractor.size);
-    for (const [to, i] of usable.entries()) features.set(rows[i]!, to * extractor.size);
+    const features = featuresAmong(computed, usable);
     const isClass = task === 'classification' || task === 'embedding';
     const found = await findIssues(
       {
