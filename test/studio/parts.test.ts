@@ -180,7 +180,10 @@ describe('files', () => {
       };
       return { isFile: false, isDirectory: true, name, createReader };
     };
-    const cats = folder('cat', Array.from({ length: count / 1000 }, () => new Array<object>(1000).fill(entry)));
+    const cats = folder(
+      'cat',
+      Array.from({ length: count / 1000 }, () => new Array<object>(1000).fill(entry)),
+    );
     const root = { webkitGetAsEntry: () => folder('images', [[cats]]) };
     const placed = await filesOfTransfer({ items: [root], files: [] } as unknown as DataTransfer);
     expect(placed).toHaveLength(count);
