@@ -68,6 +68,7 @@ export interface FindingsOptions {
   readonly folds?: number;
   readonly seed?: number;
   readonly limits?: QualityLimits;
+  readonly onNote?: (message: string) => void;
   readonly onFold?: (done: number, of: number) => void;
   readonly signal?: AbortSignal;
 }

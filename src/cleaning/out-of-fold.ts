@@ -8,6 +8,8 @@ import { fitLogisticRegression, type Labelled, probabilitiesOf } from './logisti
 export interface OutOfFoldOptions extends Partial<Pick<FoldRequest, 'folds' | 'seed' | 'groups'>> {
   /** Samples times features times classes, above which a discriminant analysis takes the place of the regression. */
   readonly mostFitted?: number;
+  /** Called with one line for the user if the data is too large for the regression. */
+  readonly onNote?: (message: string) => void;
   /** Called after each fold. */
   readonly onFold?: (done: number, of: number) => void;
   readonly signal?: AbortSignal;
@@ -28,6 +30,8 @@ const PROJECTED = 256;
  * more (docs/lab/2026-12-scale.md).
  */
 const MOST_FITTED = 4e9;
+const DISCRIMINANT =
+  'so many samples and classes are judged by a linear discriminant analysis, which finds somewhat fewer wrong labels than the regressions of smaller data';
 /** Added to the variance 1 of each feature. */
 const SHRINKAGE = 0.1;
 
@@ -40,7 +44,7 @@ const SHRINKAGE = 0.1;
  */
 export async function outOfFoldProbabilities(
   { labels, classes, ...given }: Labelled,
-  { folds = 5, seed = 0, groups, mostFitted = MOST_FITTED, onFold, signal }: OutOfFoldOptions = {},
+  { folds = 5, seed = 0, groups, mostFitted = MOST_FITTED, onNote, onFold, signal }: OutOfFoldOptions = {},
 ): Promise<Float64Array> {
   if (!(Number.isInteger(folds) && folds >= 2))
     throw new ThawError('bad-config', `folds is ${folds}`, 'Use a whole number from 2');
@@ -48,6 +52,7 @@ export async function outOfFoldProbabilities(
   const { features, size } = prepared(given, labels.length * classes, seed);
   const fold = foldsOf({ labels, folds: used, seed, groups });
   const isLarge = labels.length * size * classes > mostFitted;
+  if (isLarge) onNote?.(DISCRIMINANT);
   const weightsOf = (train: Labelled) =>
     isLarge ? fitDiscriminant(train, SHRINKAGE) : fitLogisticRegression(train, { penalty: PENALTY * size });
   const probabilities = new Float64Array(labels.length * classes);

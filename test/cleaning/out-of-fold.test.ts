@@ -76,7 +76,10 @@ test('the discriminant analysis has the probabilities of normal classes with one
 
 test('swapped labels are also first if the data is too large for a regression', async () => {
   const data = clusters();
-  const probabilities = await outOfFoldProbabilities(data, { mostFitted: 0 });
+  const notes: string[] = [];
+  const onNote = (message: string) => notes.push(message);
+  const probabilities = await outOfFoldProbabilities(data, { mostFitted: 0, onNote });
+  expect(notes).toEqual([expect.stringContaining('discriminant analysis')]);
   expect(probabilities).not.toEqual(await outOfFoldProbabilities(data));
   const { ranking } = findLabelIssues({ ...data, probabilities });
   expect(ranking.slice(0, data.swapped.length).sort()).toEqual([...data.swapped].sort());

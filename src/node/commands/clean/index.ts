@@ -152,7 +152,10 @@ export async function clean(request: CleanRequest, hooks: JobHooks = {}): Promis
         features,
         size: extractor.size,
       },
-      { folds: request.folds, seed, limits, signal: hooks.signal },
+      {
+        ...{ folds: request.folds, seed, limits, signal: hooks.signal },
+        onNote: (message) => hooks.onEvent?.({ type: 'notice', message }),
+      },
     );
     const table = tableOf(samples, dataset.classes, task);
     const named = namesOf(found, samples, dataset.classes);
