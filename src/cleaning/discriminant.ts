@@ -1,4 +1,5 @@
 /** Linear discriminant analysis (Fisher, 1936; Hastie, Tibshirani and Friedman, 2009, section 4.3): one pass over the data, for any number of classes. */
+import { cholesky, dot, type Matrix, row, solveLower, solveUpper, zeros } from '../matrices.ts';
 import type { Labelled, Weights } from './logistic-regression.ts';
 
 /**
@@ -15,56 +16,29 @@ export function fitDiscriminant({ features, size, labels, classes }: Labelled, s
     for (let f = 0; f < size; f++) means[label * size + f] += features[i * size + f];
   }
   for (let c = 0; c < classes; c++) for (let f = 0; f < size; f++) means[c * size + f] /= Math.max(1, counts[c]);
-  const factor = choleskyOf(covarianceOf({ features, size, labels, classes }, means, shrinkage), size);
+  const lower = cholesky(covarianceOf({ features, size, labels, classes }, means, shrinkage));
   const weights = new Float64Array(classes * (size + 1));
   for (let c = 0; c < classes; c++) {
     const mean = means.subarray(c * size, (c + 1) * size);
     const own = weights.subarray(c * (size + 1), (c + 1) * (size + 1));
-    own.set(mean);
-    solve(factor, own, size);
-    let square = 0;
-    for (let f = 0; f < size; f++) square += own[f] * mean[f];
-    own[size] = Math.log(counts[c] / labels.length) - square / 2;
+    own.set(solveUpper(lower, solveLower(lower, mean)));
+    own[size] = Math.log(counts[c] / labels.length) - dot(own.subarray(0, size), mean) / 2;
   }
   return weights;
 }
 
 /** The covariance of samples around the means of their classes, as its lower triangle. */
-function covarianceOf({ features, size, labels }: Labelled, means: Float64Array, shrinkage: number): Float64Array {
-  const sums = new Float64Array(size * size);
-  const row = new Float64Array(size);
+function covarianceOf({ features, size, labels }: Labelled, means: Float64Array, shrinkage: number): Matrix {
+  const sums = zeros(size, size);
+  const deviation = new Float64Array(size);
   for (const [i, label] of labels.entries()) {
-    for (let f = 0; f < size; f++) row[f] = features[i * size + f] - means[label * size + f];
+    for (let f = 0; f < size; f++) deviation[f] = features[i * size + f] - means[label * size + f];
     for (let a = 0; a < size; a++) {
-      const value = row[a];
-      const at = a * size;
-      for (let b = 0; b <= a; b++) sums[at + b] += value * row[b];
+      const sum = row(sums, a);
+      for (let b = 0; b <= a; b++) sum[b] += deviation[a] * deviation[b];
     }
   }
-  for (let at = 0; at < sums.length; at++) sums[at] /= labels.length;
-  for (let f = 0; f < size; f++) sums[f * (size + 1)] += shrinkage;
+  for (let at = 0; at < sums.data.length; at++) sums.data[at] /= labels.length;
+  for (let f = 0; f < size; f++) sums.data[f * (size + 1)] += shrinkage;
   return sums;
-}
-
-/** The lower triangular L with L·Lᵀ = A, in place of A. */
-function choleskyOf(a: Float64Array, size: number): Float64Array {
-  for (let i = 0; i < size; i++)
-    for (let j = 0; j <= i; j++) {
-      let sum = a[i * size + j];
-      for (let k = 0; k < j; k++) sum -= a[i * size + k] * a[j * size + k];
-      a[i * size + j] = i === j ? Math.sqrt(sum) : sum / a[j * size + j];
-    }
-  return a;
-}
-
-/** Replaces the first `size` values of x by the solution of L·Lᵀ·y = x. */
-function solve(factor: Float64Array, x: Float64Array, size: number): void {
-  for (let i = 0; i < size; i++) {
-    for (let k = 0; k < i; k++) x[i] -= factor[i * size + k] * x[k];
-    x[i] /= factor[i * size + i];
-  }
-  for (let i = size - 1; i >= 0; i--) {
-    for (let k = i + 1; k < size; k++) x[i] -= factor[k * size + i] * x[k];
-    x[i] /= factor[i * size + i];
-  }
 }

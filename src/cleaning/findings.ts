@@ -1,4 +1,5 @@
 /** Everything that is probably wrong with a data set. */
+import { labelCounts } from '../data/index.ts';
 import { findLabelIssues } from './confident-learning.ts';
 import { type Comparable, Comparison, duplicateGroups } from './duplicates.ts';
 import type { Features } from './features.ts';
@@ -132,8 +133,7 @@ const percent = (share: number) => `${Math.round(100 * share)}%`;
 const DOUBTFUL = 0.25;
 
 function labelFindings({ samples, classes }: FindingsRequest, ranking: readonly RankedLabel[]): Finding[] {
-  const counts = classes.map(() => 0);
-  for (const { index } of ranking) counts[samples[index].label]++;
+  const counts = labelCounts(samples, classes.length);
   // A class of one sample has none to learn from.
   const isDoubtful = (label: number, predicted: number, selfConfidence: number) =>
     predicted !== label && selfConfidence < DOUBTFUL && counts[label] > 1;

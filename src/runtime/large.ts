@@ -14,6 +14,9 @@ import type { Runtime, Session, SessionOptions } from './session.ts';
 /** Maximum bytes of weights for encoding the whole model, well below the 2 GiB limit of a message. */
 export const ENCODED = 2 ** 30;
 
+/** Bytes of a model file, from which its large tensors stay on disk until they are needed. */
+export const ON_DISK = 2 ** 28;
+
 /** A model to load later, held in the smaller of two forms. */
 export type Loadable = Uint8Array | Model;
 

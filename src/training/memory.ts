@@ -4,7 +4,7 @@ import type { Inference } from '../compiler/shapes/index.ts';
 import { graphMemory, slotsOf, stepModels, type TrainingPlan, valueBytes } from '../compiler/step/index.ts';
 import { ThawError } from '../errors.ts';
 import { weightBytes } from '../onnx/index.ts';
-import { ENCODED, type MachineTraits, saysOutOfMemory } from '../runtime/index.ts';
+import { ENCODED, type MachineTraits, ON_DISK, saysOutOfMemory } from '../runtime/index.ts';
 import { CHUNK } from './features/index.ts';
 
 /** Bytes that a training uses at its peak, by purpose. */
@@ -32,7 +32,6 @@ const BASE = 250e6;
 const MODEL = 7.5;
 /** The same of models whose weights stay in their file until they are needed, next to one copy in each session that is open at once. */
 const MODEL_ON_DISK = 4;
-const ON_DISK = 2 ** 28;
 /** The same of a part of a large model that is small enough to be encoded. Its weights stay in their file otherwise. */
 const ENCODED_PART = 3;
 /** Copies of parameters and optimizer state: the current ones, and those of the epoch's start for a rollback. */

@@ -20,7 +20,7 @@ const modules = [
     'schema-words',
     'json',
   ],
-  ...['random', 'escape-markup', 'file-names', 'content-security', 'digest', 'catalogue'],
+  ...['random', 'matrices', 'escape-markup', 'file-names', 'content-security', 'digest', 'catalogue'],
   'onnx',
   'runtime',
   'data',

@@ -3,6 +3,7 @@ import { open, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ThawError } from '../../errors.ts';
 import { fitsOneFile, type Model, modelParts, readModel, writeModelWithExternalData } from '../../onnx/index.ts';
+import { ON_DISK } from '../../runtime/index.ts';
 import { removeAbandoned, writeAtomically } from '../disk/index.ts';
 import { type Deferral, ExternalFiles } from './external-files.ts';
 import { Skeleton } from './skeleton.ts';
@@ -11,7 +12,7 @@ import { Skeleton } from './skeleton.ts';
 const MESSAGE_LIMIT = 2 ** 31 - 1;
 
 /** Tensors of at least 1 MiB in files of at least 256 MiB stay on disk until needed. */
-const DEFERRAL: Deferral = { file: 2 ** 28, tensor: 2 ** 20 };
+const DEFERRAL: Deferral = { file: ON_DISK, tensor: 2 ** 20 };
 
 /**
  * Reads an `.onnx` file and its external data. Large tensors of large files stay on disk until needed, so the files must not change until

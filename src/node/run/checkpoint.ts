@@ -129,7 +129,7 @@ export async function saveCheckpoint(
         `cannot write ${path}: the file differs from the written data`,
         'Check the disk, then resume the run with `thaw resume`',
       );
-    if (known || (await isWhole(path))) await keepPrevious(path, join(folder, PREVIOUS));
+    await keepPrevious(folder, known);
   });
 }
 
@@ -143,7 +143,7 @@ export async function linkCheckpoint(from: string, folder: string, known = false
   const path = join(folder, FILE);
   await makeFolder(folder);
   try {
-    if (known || (await isWhole(path))) await keepPrevious(path, join(folder, PREVIOUS));
+    await keepPrevious(folder, known);
     await linkAtomically(join(from, FILE), path);
     await flushFolder(folder);
     return true;
@@ -157,7 +157,10 @@ const isWhole = (path: string): Promise<boolean> =>
     .then((bytes) => Boolean(bytes && decodeCheckpoint(bytes)))
     .catch(() => false);
 
-async function keepPrevious(path: string, previous: string): Promise<void> {
+/** Keeps an intact checkpoint as the previous one. @param known whether it is known to be intact */
+async function keepPrevious(folder: string, known: boolean): Promise<void> {
+  const [path, previous] = [join(folder, FILE), join(folder, PREVIOUS)];
+  if (!known && !(await isWhole(path))) return;
   try {
     await linkAtomically(path, previous);
   } catch (error) {

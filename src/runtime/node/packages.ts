@@ -92,14 +92,13 @@ const isObstacle = (found: Ort | Obstacle): found is Obstacle => 'reason' in fou
 
 /** onnxruntime-node, or why it cannot be loaded: npm skips it if its install script fails, and an old glibc cannot load it. */
 const findNative = async (): Promise<Ort | Obstacle> => {
+  const obstacle = foreseenObstacle();
+  if (obstacle) return obstacle;
   disableTelemetry();
-  return (
-    foreseenObstacle() ??
-    import('onnxruntime-node').catch((cause) => ({
-      reason: `onnxruntime-node cannot be loaded: ${firstLine(cause)}`,
-      howToGetIt: INSTALL_RUNTIME,
-    }))
-  );
+  return import('onnxruntime-node').catch((cause) => ({
+    reason: `onnxruntime-node cannot be loaded: ${firstLine(cause)}`,
+    howToGetIt: INSTALL_RUNTIME,
+  }));
 };
 
 /** Why onnxruntime-node cannot be used; undefined if it can. Loads it. */

@@ -61,6 +61,8 @@ export class Region {
   private readonly storedFilters = new Map<string, Value<StoredShape>>();
   private readonly sources = new Map<string, Value>();
   private readonly transposed = new Map<string, string>();
+  /** Whether the graph computes gradients of filters. */
+  readonly trains: boolean;
 
   /** @param graph the graph before its conversion */
   constructor(
@@ -70,9 +72,6 @@ export class Region {
   ) {
     this.trains = [...graph.producers.values()].some(({ op }) => op === 'ConvWeightGradient');
   }
-
-  /** Whether the graph computes gradients of filters. */
-  readonly trains: boolean;
 
   /** The channels filled up to whole blocks. */
   fill = (channels: number): number => Math.ceil(channels / this.size) * this.size;

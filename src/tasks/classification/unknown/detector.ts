@@ -1,4 +1,4 @@
-import { dot, type Matrix, row, solveLower } from './matrices.ts';
+import { dot, type Matrix, row, solveLower } from '../../../matrices.ts';
 
 /** The rows of an orthonormal basis, rounded to 8 bits each: `scales[i] · levels[i]`. */
 export interface Basis {

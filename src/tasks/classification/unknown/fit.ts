@@ -1,5 +1,5 @@
+import { cholesky, dot, type Matrix, mainDirections, row, solveLower, zeros } from '../../../matrices.ts';
 import { type Basis, type DetectorParts, mapped, type Place, placeOf } from './detector.ts';
-import { cholesky, dot, type Matrix, mainDirections, row, solveLower, zeros } from './matrices.ts';
 
 /** Features of samples with their classes. */
 export interface LabelledFeatures {

@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { ThawError } from '../../../errors.ts';
+import { type Matrix, zeros } from '../../../matrices.ts';
 import { halfOf, numberOfHalf } from '../../../onnx/index.ts';
 import { firstIssue, plainWords } from '../../../schema-words.ts';
 import type { DetectorParts } from './detector.ts';
-import { type Matrix, zeros } from './matrices.ts';
 import { LEAST_KNOWN } from './threshold.ts';
 
 const schema = z.strictObject({

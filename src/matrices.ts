@@ -1,5 +1,5 @@
-/** The linear algebra of the fit. Matrices are in row order. */
-import { Random } from '../../../random.ts';
+/** Linear algebra. Matrices are in row order. */
+import { Random } from './random.ts';
 
 export interface Matrix {
   readonly rows: number;
@@ -98,5 +98,16 @@ export function solveLower(lower: Matrix, b: ArrayLike<number>): Float64Array {
   const x = new Float64Array(lower.rows);
   for (let i = 0; i < lower.rows; i++)
     x[i] = (b[i] - dot(row(lower, i).subarray(0, i), x.subarray(0, i))) / lower.data[i * lower.columns + i];
+  return x;
+}
+
+/** x with Lᵀ·x = b, for a lower triangle L. */
+export function solveUpper(lower: Matrix, b: ArrayLike<number>): Float64Array {
+  const { rows: size, data } = lower;
+  const x = Float64Array.from(b);
+  for (let i = size - 1; i >= 0; i--) {
+    for (let k = i + 1; k < size; k++) x[i] -= data[k * size + i] * x[k];
+    x[i] /= data[i * size + i];
+  }
   return x;
 }
